@@ -255,7 +255,11 @@ class Desk:
             return Refusal("-1121", "Invalid symbol.")
         if len(self._ledger.orders) >= MAX_ORDERS:
             return Refusal("-1015", f"The venue keeps at most {MAX_ORDERS} orders.")
-        return self._check_words(request) or self._check_size(account, request, spec)
+        return (
+            self._check_words(request)
+            or self._check_size(request, spec)
+            or self._check_market(account, request)
+        )
 
     @staticmethod
     def _check_words(request: venue_pb2.SubmitOrder) -> Refusal | None:
@@ -271,9 +275,8 @@ class Desk:
             return Refusal("-1115", f"Invalid time in force {request.time_in_force}.")
         return None
 
+    @staticmethod
     def _check_size(
-        self,
-        account: str,
         request: venue_pb2.SubmitOrder,
         spec: instrument_pb2.InstrumentSpec,
     ) -> Refusal | None:
@@ -289,28 +292,22 @@ class Desk:
             return Refusal(
                 "-4164", f"Order's notional must be no smaller than {spec.min_notional}."
             )
+        return None
+
+    def _check_market(self, account: str, request: venue_pb2.SubmitOrder) -> Refusal | None:
         market = self.markets[request.symbol]
+        qty, price = request.qty_lots, request.price_ticks
+        buys = request.side == order_pb2.SIDE_BUY
+        position = self._ledger.position_lots(account, request.symbol)
+        tif = request.time_in_force
         if not market.live:
             return Refusal("-1001", f"No live book for {request.symbol}.")
         if market.resting_count >= MAX_OPEN_ORDERS:
             return Refusal("-1015", f"At most {MAX_OPEN_ORDERS} open orders a symbol.")
-        buys = request.side == order_pb2.SIDE_BUY
-        if request.reduce_only:
-            position = self._ledger.position_lots(account, request.symbol)
-            if qty > (-position if buys else position):
-                return Refusal("-2022", f"ReduceOnly Order is rejected: position {position}.")
-        return self._check_liquidity(request, market, buys)
-
-    @staticmethod
-    def _check_liquidity(
-        request: venue_pb2.SubmitOrder, market: Market, buys: bool
-    ) -> Refusal | None:
-        if request.time_in_force == order_pb2.TIME_IN_FORCE_POST_ONLY and market.would_take(
-            buys, request.price_ticks
-        ):
+        if request.reduce_only and qty > (-position if buys else position):
+            return Refusal("-2022", f"ReduceOnly Order is rejected: position {position}.")
+        if tif == order_pb2.TIME_IN_FORCE_POST_ONLY and market.would_take(buys, price):
             return Refusal("-5022", "Post Only order would take liquidity.")
-        if request.time_in_force == order_pb2.TIME_IN_FORCE_FOK and not market.could_fill(
-            buys, request.qty_lots, request.price_ticks
-        ):
+        if tif == order_pb2.TIME_IN_FORCE_FOK and not market.could_fill(buys, qty, price):
             return Refusal("-5021", "FOK order cannot be filled whole at once.")
         return None

@@ -7,7 +7,7 @@ the same requests at the same moments with the same seed give the same events.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from titan.trading.v1 import instrument_pb2
@@ -47,6 +47,9 @@ class _Session:
     market_data: bool
 
 
+Verb = Callable[[int, str, venue_pb2.VenueRequest, Moment], list[Outgoing]]
+
+
 class VenueEngine:
     """All of the venue's decisions."""
 
@@ -64,6 +67,12 @@ class VenueEngine:
         self.tape = Tape(self.desk.markets)
         self._queries = QueryDesk(ledger, self.faults)
         self._sessions: dict[int, _Session] = {}
+        self._verbs: dict[tuple[int, str], Verb] = {
+            (_FEED, "market_event"): self._market,
+            (_ADMIN, "set_faults"): self._set_faults,
+            **{(_TRADING, body): self._order_verb for body in _ORDERS},
+            **{(_TRADING, body): self._query for body in QUERIES},
+        }
 
     def start(self, now: Moment) -> None:
         """Opens the venue's next epoch."""
@@ -90,15 +99,9 @@ class VenueEngine:
             return self._refuse(
                 connection, request, "LOGON_REQUIRED", "the first request is a Logon"
             )
-        if body == "market_event" and session.role == _FEED:
-            return self._market(connection, request, now)
-        if body in _ORDERS and session.role == _TRADING:
-            return self._orders(connection, session.account, request, now)
-        if body in QUERIES and session.role == _TRADING:
-            found = self._queries.answer(session.account, request, now)
-            return self._directly(connection, request, found)
-        if body == "set_faults" and session.role == _ADMIN:
-            return self._set_faults(connection, request)
+        verb = self._verbs.get((session.role, body or ""))
+        if verb is not None:
+            return verb(connection, session.account, request, now)
         if body is None:
             return self._refuse(connection, request, "REQUEST_EMPTY", "no body that is known here")
         name = venue_pb2.ConnectionRole.Name(session.role)
@@ -177,7 +180,7 @@ class VenueEngine:
                 out.append(Outgoing(connection, venue_pb2.VenueEvent(market_event=snapshot)))
         return out
 
-    def _orders(
+    def _order_verb(
         self, connection: int, account: str, request: venue_pb2.VenueRequest, now: Moment
     ) -> list[Outgoing]:
         asked = (connection, request.request_id)
@@ -194,10 +197,22 @@ class VenueEngine:
             told = self.desk.cancel(account, request.cancel_order.client_order_id, now)
             return self._tell(told, now, asked)
         told = self.desk.cancel_all(account, request.cancel_all_orders.symbol, now)
-        told.append(Told(None, account, answers.query_end(len(told))))
-        return self._tell(told, now, asked)
+        out = self._tell(told, now, asked)
+        end = answers.query_end(len(told))
+        end.request_id = request.request_id
+        # Behind every cancel of this connection, so that it is an end.
+        last = max((o.due_boottime_ns for o in out), default=now.boottime_ns)
+        return [*out, Outgoing(connection, end, last)]
 
-    def _set_faults(self, connection: int, request: venue_pb2.VenueRequest) -> list[Outgoing]:
+    def _query(
+        self, connection: int, account: str, request: venue_pb2.VenueRequest, now: Moment
+    ) -> list[Outgoing]:
+        found = self._queries.answer(account, request, now)
+        return self._directly(connection, request, found)
+
+    def _set_faults(
+        self, connection: int, _account: str, request: venue_pb2.VenueRequest, _now: Moment
+    ) -> list[Outgoing]:
         problem = self.faults.set(request.set_faults)
         if problem:
             return self._refuse(connection, request, "FAULT_INVALID", problem)
@@ -211,7 +226,7 @@ class VenueEngine:
         return out
 
     def _market(
-        self, connection: int, request: venue_pb2.VenueRequest, now: Moment
+        self, connection: int, _account: str, request: venue_pb2.VenueRequest, now: Moment
     ) -> list[Outgoing]:
         event = request.market_event
         try:
