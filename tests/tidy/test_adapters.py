@@ -1,0 +1,99 @@
+"""Clock and randomness come in through constructors: only the adapters touch the real ones."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+from tidy import tree
+
+ADAPTERS = {"sdk/mesh/titan_mesh/clock.py", "sdk/mesh/titan_mesh/ids.py"}
+CLOCK_CALLS = {
+    ("time", "time"),
+    ("time", "time_ns"),
+    ("time", "monotonic"),
+    ("time", "monotonic_ns"),
+    ("time", "perf_counter"),
+    ("time", "perf_counter_ns"),
+    ("time", "clock_gettime"),
+    ("time", "clock_gettime_ns"),
+    ("time", "sleep"),
+    ("datetime", "now"),
+    ("datetime", "utcnow"),
+    ("date", "today"),
+}
+RANDOM_MODULES = {"random", "secrets"}
+RANDOM_CALLS = {("os", "urandom"), ("uuid", "uuid1"), ("uuid", "uuid4"), ("uuid", "uuid7")}
+SEEDED = {("random", "Random")}
+
+
+def dotted(node: ast.expr) -> tuple[str, str] | None:
+    """("module", "name") of an attribute access on a plain name."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return node.value.id, node.attr
+    return None
+
+
+def faults(module: ast.Module) -> list[str]:
+    """Uses of the real clock or of unseeded randomness."""
+    found = []
+    for node in ast.walk(module):
+        if isinstance(node, ast.ImportFrom) and node.module in {"time", *RANDOM_MODULES}:
+            names = {alias.name for alias in node.names}
+            if node.module == "time" or names != {"Random"}:
+                found.append(f"{node.lineno} from {node.module} import {', '.join(sorted(names))}")
+        used = dotted(node) if isinstance(node, ast.Attribute) else None
+        unseeded = used is not None and used[0] in RANDOM_MODULES and used not in SEEDED
+        if used and (unseeded or used in CLOCK_CALLS or used in RANDOM_CALLS):
+            found.append(f"{node.lineno} {used[0]}.{used[1]}")
+    return found
+
+
+def test_only_adapters_read_the_clock_or_roll_dice() -> None:
+    wrong = [
+        f"{source.name}:{fault}"
+        for source in tree.files(".py")
+        if source.is_product and source.name not in ADAPTERS
+        for fault in faults(tree.parsed(source.path))
+    ]
+    assert not wrong, "take a titan_mesh.clock.Clock or an id source as argument:\n" + "\n".join(
+        wrong
+    )
+
+
+def test_the_adapters_are_where_the_rule_points() -> None:
+    for name in ("sdk/mesh/titan_mesh/clock.py", "sdk/mesh/titan_mesh/ids.py"):
+        assert (tree.ROOT / name).is_file(), f"{name} is the adapter this rule points at"
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("import time\nx = time.time_ns()", 1),
+        ("from time import sleep", 1),
+        ("import random\nrandom.shuffle([])", 1),
+        ("import random\nr = random.Random(7)\nr.random()", 0),
+        ("from random import Random", 0),
+        ("import os\nos.urandom(3)", 1),
+        ("import uuid\nuuid.uuid4()", 1),
+        ("from datetime import datetime\ndatetime.now()", 1),
+        ("clock.now_ns()", 0),
+    ],
+)
+def test_the_rule_bites(text: str, count: int) -> None:
+    assert len(faults(ast.parse(text))) == count
+
+
+def test_no_fixed_wait_in_tests() -> None:
+    wrong = []
+    for source in tree.files(".py"):
+        if source.is_product or not source.name.startswith("tests/"):
+            continue
+        for node in ast.walk(tree.parsed(source.path)):
+            if isinstance(node, ast.Call) and dotted(node.func) == ("time", "sleep"):
+                value = node.args[0] if node.args else None
+                if not isinstance(value, ast.Constant) or value.value > 0.05:
+                    wrong.append(f"{source.name}:{node.lineno}")
+    assert not wrong, "wait for the condition with a deadline, poll at most 50 ms:\n" + "\n".join(
+        wrong
+    )
