@@ -272,4 +272,4 @@ def test_every_fill_conserves_lots():
     ids = [t.trade_id for o in rig.ledger.orders.values() for t in o.trades]
     assert len(ids) == len(set(ids)) > 50
     assert isinstance(rig.engine.role(TRADER), int)
-    assert venue_pb2.CONNECTION_ROLE_TRADING == rig.engine.role(TRADER)
+    assert rig.engine.role(TRADER) == venue_pb2.CONNECTION_ROLE_TRADING
