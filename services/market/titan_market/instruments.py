@@ -11,8 +11,9 @@ from pathlib import Path
 from google.protobuf import json_format
 from titan.trading.v1 import instrument_pb2
 from titan_mesh.errors import TitanError
+from titan_mesh.money import nanos_of
 
-from titan_market.importers.grid import Grid, decimal_nanos
+from titan_market.importers.grid import Grid
 
 MAX_FEE_PPM = 10_000
 _REPOSITORY_INSTRUMENTS = Path(__file__).parents[3] / "compose" / "instruments"
@@ -85,4 +86,4 @@ def _check(path: Path, spec: instrument_pb2.InstrumentSpec) -> None:
     for field, ppm in (("maker", spec.maker_fee_ppm), ("taker", spec.taker_fee_ppm)):
         if abs(ppm) > MAX_FEE_PPM:
             raise _fault(path, f"{field}_fee_ppm", str(ppm), f"-{MAX_FEE_PPM}..{MAX_FEE_PPM}")
-    decimal_nanos(spec.min_notional, "min_notional")
+    nanos_of(spec.min_notional, "min_notional")

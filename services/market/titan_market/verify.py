@@ -90,7 +90,7 @@ def verify_capture(head: CaptureHead, grid: Grid) -> CaptureVerdict:
     try:
         rebuilt, recorded = _rebuild(BinanceCapture(head, grid), verdict)
     except TitanError as fault:
-        verdict.error = f"{fault.code}: {fault}"
+        verdict.error = str(fault)
         return verdict
     examples: list[str] = []
     for update_id, touches in recorded.items():
@@ -129,7 +129,7 @@ def verify_directory(data: Path, instruments: Path | None) -> list[CaptureVerdic
                     hint="Add an instrument file, or name a directory with --instruments.",
                 )
         except TitanError as fault:
-            verdicts.append(CaptureVerdict(path.name, error=f"{fault.code}: {fault}"))
+            verdicts.append(CaptureVerdict(path.name, error=str(fault)))
             continue
         verdicts.append(verify_capture(head, grid))
     return verdicts
@@ -158,7 +158,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         verdicts = verify_directory(options.data, options.instruments)
     except TitanError as fault:
-        print(f"{fault.code}: {fault}", file=sys.stderr)
+        print(fault, file=sys.stderr)
         return EXIT_INPUT
     _print_table(verdicts)
     compared = sum(v.compared for v in verdicts)

@@ -15,8 +15,8 @@ BUS_SNAPSHOT_LEVELS = 200
 BUS_SNAPSHOT_EVERY_NS = 2_000_000_000
 """Wall time between whole books on the bus, for phases that start late."""
 PROGRESS_EVERY_NS = 250_000_000
-RECONNECT_FIRST_S = 0.05
-RECONNECT_MAX_S = 2.0
+RECONNECT_FIRST_NS = 50_000_000
+RECONNECT_MAX_NS = 1_000_000_000
 RECONNECT_TRIES = 60
 CLOSE_S = 2.0
 """Longest wait for the last acknowledgements."""

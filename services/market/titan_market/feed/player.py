@@ -98,10 +98,11 @@ class Player:
 
     async def _pause(self, wait_ns: int) -> None:
         """Until the time is up or the feed is stopped."""
-        try:
-            await asyncio.wait_for(self._stopping.wait(), wait_ns / _NS)
-        except TimeoutError:
-            return
+        timer = asyncio.ensure_future(self._clock.sleep_until(self._clock.boottime_ns() + wait_ns))
+        stopped = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait((timer, stopped), return_when=asyncio.FIRST_COMPLETED)
+        timer.cancel()
+        stopped.cancel()
 
     async def _hand_on(self, batch: list[FeedEvent]) -> None:
         if not batch:

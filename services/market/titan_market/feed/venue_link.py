@@ -7,28 +7,28 @@ Must never drop an event silently: what a broken connection lost is replaced by 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from titan.venue.v1 import market_pb2, venue_pb2
 from titan_book import BookSide, OrderBook, SequenceRule
+from titan_mesh.clock import Clock
 from titan_mesh.errors import TitanError
 
 from titan_market.events import Snapshot, TradePrint
 from titan_market.feed.limits import (
     CLOSE_S,
     MAX_FRAME_BYTES,
-    RECONNECT_FIRST_S,
-    RECONNECT_MAX_S,
+    RECONNECT_FIRST_NS,
+    RECONNECT_MAX_NS,
     RECONNECT_TRIES,
     SNAPSHOT_LEVELS,
     VENUE_WINDOW,
 )
 from titan_market.feed.source import FeedEvent
 
-Sleep = Callable[[float], Awaitable[None]]
 StampEvent = Callable[[FeedEvent], market_pb2.MarketEvent]
 
 
@@ -68,13 +68,13 @@ class Books:
 class VenueLink:
     """Sends market events; `send` waits while the venue is behind."""
 
-    def __init__(self, path: Path, books: Books, stamp: StampEvent, sleep: Sleep) -> None:
+    def __init__(self, path: Path, books: Books, stamp: StampEvent, clock: Clock) -> None:
         self.reconnects = -1
         self.sent_events = 0
         self._path = path
         self._books = books
         self._stamp = stamp
-        self._sleep = sleep
+        self._clock = clock
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
         self._progress = asyncio.Event()
@@ -144,13 +144,13 @@ class VenueLink:
     async def _connect(self) -> None:
         """Opens the connection with bounded back-off and starts it with whole books."""
         await self._drop()
-        back_off = RECONNECT_FIRST_S
+        back_off_ns = RECONNECT_FIRST_NS
         for _ in range(RECONNECT_TRIES):
             try:
                 reader, writer = await asyncio.open_unix_connection(str(self._path))
             except OSError:
-                await self._sleep(back_off)
-                back_off = min(back_off * 2, RECONNECT_MAX_S)
+                await self._clock.sleep_until(self._clock.boottime_ns() + back_off_ns)
+                back_off_ns = min(back_off_ns * 2, RECONNECT_MAX_NS)
                 continue
             self.reconnects += 1
             self._writer = writer

@@ -26,21 +26,6 @@ def _units(text: str, field: str) -> int:
     return int(digits) * 10 ** (_DECIMALS - len(fraction))
 
 
-def decimal_nanos(text: str, field: str) -> int:
-    """A plain decimal amount in nanos (1e-9); digits below a nano are refused."""
-    nanos, rest = divmod(_units(text, field), 10 ** (_DECIMALS - 9))
-    if rest:
-        raise TitanError(
-            code="DECIMAL_INVALID",
-            message=f"{field} has digits below a nano",
-            field=field,
-            value=text,
-            limit="at most 9 decimals",
-            hint="Round it in the instrument file.",
-        )
-    return nanos
-
-
 class Grid:
     """Price and size steps of one instrument."""
 

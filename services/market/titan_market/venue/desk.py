@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from titan.trading.v1 import instrument_pb2, order_pb2
 from titan.venue.v1 import order_log_pb2, venue_pb2
+from titan_mesh.money import nanos_of
 
-from titan_market.importers.grid import decimal_nanos
 from titan_market.venue import answers
 from titan_market.venue.ledger import Ledger, Order
 from titan_market.venue.limits import MAX_OPEN_ORDERS, MAX_ORDERS
@@ -288,7 +288,7 @@ class Desk:
         if price <= 0:
             return Refusal("-4013", f"price_ticks {price} is not above 0.")
         notional = qty * price * spec.notional_nanos_per_tick_lot
-        if notional < decimal_nanos(spec.min_notional, "min_notional") and not request.reduce_only:
+        if notional < nanos_of(spec.min_notional, "min_notional") and not request.reduce_only:
             return Refusal(
                 "-4164", f"Order's notional must be no smaller than {spec.min_notional}."
             )

@@ -107,6 +107,11 @@ class _Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def abort(self) -> None:
+        """Ends the connection now; what it did not read is lost."""
+        if self._transport is not None:
+            self._transport.abort()
+
     def send(self, events: Iterable[venue_pb2.VenueEvent]) -> None:
         """Numbers and writes events; a peer that leaves too much unread is closed."""
         if self._transport is None or self._transport.is_closing():
@@ -233,7 +238,7 @@ class VenueServer:
         for number, events in ready.items():
             self._connections[number].send(events)
         for connection in closing:
-            connection.close()
+            connection.abort()
 
     def acknowledge_feeds(self) -> None:
         """Tells feeds how far they are, unless a listener lags."""
