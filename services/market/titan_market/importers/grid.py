@@ -23,7 +23,8 @@ def _units(text: str, field: str) -> int:
             limit=f"digits with one dot, at most {_DECIMALS} decimals",
             hint="Compare the value with the venue's documents.",
         )
-    return int(digits) * 10 ** (_DECIMALS - len(fraction))
+    scale: int = 10 ** (_DECIMALS - len(fraction))
+    return int(digits) * scale
 
 
 class Grid:
@@ -48,21 +49,6 @@ class Grid:
                 hint="Correct the instrument file.",
             )
         return units
-
-    @property
-    def nanos_per_tick_lot(self) -> int:
-        """Money of one tick times one lot; GRID_TOO_FINE when it is no whole number of nanos."""
-        nanos, rest = divmod(self._tick * self._lot, 10 ** (2 * _DECIMALS - 9))
-        if rest or nanos == 0:
-            raise TitanError(
-                code="GRID_TOO_FINE",
-                message="tick_size x lot_size is not a whole number of nanos",
-                field="tick_size",
-                value=f"{self.tick_size} x {self.lot_size}",
-                limit="multiples of 0.000000001",
-                hint="Choose a coarser lot for this instrument.",
-            )
-        return nanos
 
     def price_ticks(self, text: str) -> int:
         """Ticks of a price; OFF_TICK when it lies between two."""

@@ -176,7 +176,14 @@ class Desk:
             told.extend(self._end_unreducing(order.account, symbol, now))
         return told
 
-    def _fill(self, order: Order, lots: int, ticks: int, liquidity: int, now: Moment) -> Told:
+    def _fill(
+        self,
+        order: Order,
+        lots: int,
+        ticks: int,
+        liquidity: order_pb2.Liquidity.ValueType,
+        now: Moment,
+    ) -> Told:
         spec = self._specs[order.request.symbol]
         maker = liquidity == order_pb2.LIQUIDITY_MAKER
         ppm = spec.maker_fee_ppm if maker else spec.taker_fee_ppm

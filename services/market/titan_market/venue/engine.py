@@ -42,7 +42,7 @@ class Outgoing:
 
 @dataclass(slots=True)
 class _Session:
-    role: int
+    role: venue_pb2.ConnectionRole.ValueType
     account: str
     market_data: bool
 
@@ -82,7 +82,7 @@ class VenueEngine:
         """The connection is gone; its orders stay."""
         self._sessions.pop(connection, None)
 
-    def role(self, connection: int) -> int:
+    def role(self, connection: int) -> venue_pb2.ConnectionRole.ValueType:
         """Role of a connection, UNSPECIFIED before its logon."""
         session = self._sessions.get(connection)
         return session.role if session else venue_pb2.CONNECTION_ROLE_UNSPECIFIED

@@ -24,7 +24,7 @@ class Order:
     handle: int
     venue_order_id: str
     taken_ns: int
-    status: int
+    status: order_pb2.OrdStatus.ValueType
     reject_code: str = ""
     cum_qty_lots: int = 0
     ended_ns: int = 0

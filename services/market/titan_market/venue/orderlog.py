@@ -87,8 +87,9 @@ def _corrupt(at: int, what: str) -> TitanError:
 class OrderLog:
     """The open log file; holds an exclusive lock while it lives."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sync: bool = False) -> None:
         self.path = path
+        self._sync = sync
         path.parent.mkdir(parents=True, exist_ok=True)
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
@@ -126,10 +127,15 @@ class OrderLog:
         self._pending += body
 
     def flush(self) -> None:
-        """Writes what was appended: it survives a kill of this process from here on."""
+        """Writes what was appended: it survives a kill of this process from here on, and a loss
+        of power with sync."""
+        if not self._pending:
+            return
         while self._pending:
             written = os.write(self._fd, self._pending)
             del self._pending[:written]
+        if self._sync:
+            os.fdatasync(self._fd)
 
     def close(self) -> None:
         """Writes the rest and lets the lock go."""

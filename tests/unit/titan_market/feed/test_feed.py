@@ -17,7 +17,7 @@ from titan_market.feed.source import find_recordings, play_recordings, play_synt
 from titan_market.feed.stamps import bus_message, stamp_now, venue_message
 from titan_market.feed.venue_link import Books, VenueLink
 from titan_market.importers.sync import ChainedDelta
-from titan_market.instruments import load_instruments
+from titan_market.instruments import load_specs
 from titan_mesh.clock import SystemClock
 from titan_mesh.errors import TitanError
 from unit.titan_market.venue.client import Client
@@ -218,13 +218,13 @@ def test_stamps_are_now_and_keep_the_skew_only_when_told():
 
 def test_data_without_an_instrument_is_refused(tmp_path):
     with pytest.raises(TitanError) as fault:
-        find_recordings(tmp_path, load_instruments(None))
+        find_recordings(tmp_path, load_specs(None))
     assert fault.value.code == "DATA_UNUSABLE"
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="recorded captures are not on this machine")
 def test_recordings_play_snapshot_first_in_time_order():
-    recordings = find_recordings(DATA / "spot", load_instruments(None))
+    recordings = find_recordings(DATA / "spot", load_specs(None))
     assert {r.spec.symbol for r in recordings} == {"BTCUSDT-SPOT", "ETHUSDT-SPOT"}
     events = list(islice(play_recordings(recordings), 5_000))
     stamps = [event.recorded_ns for event in events]

@@ -183,10 +183,3 @@ def test_a_grid_needs_plain_positive_steps(tick, lot):
     with pytest.raises(TitanError) as fault:
         Grid(tick, lot)
     assert fault.value.code == "DECIMAL_INVALID"
-
-
-def test_a_grid_too_fine_for_nanos():
-    with pytest.raises(TitanError) as fault:
-        _ = Grid("0.01", "0.00000001").nanos_per_tick_lot
-    assert fault.value.code == "GRID_TOO_FINE"
-    assert Grid("0.01", "0.00001").nanos_per_tick_lot == 100
