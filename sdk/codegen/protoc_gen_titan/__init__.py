@@ -1,0 +1,1 @@
+"""The code generator of the contract: one plugin, every derived file."""
