@@ -1,0 +1,1 @@
+"""TITAN_HOME: layout, settings file, ports, pid files. Must never start a process."""
