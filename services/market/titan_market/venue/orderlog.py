@@ -138,6 +138,6 @@ class OrderLog:
             os.fdatasync(self._fd)
 
     def close(self) -> None:
-        """Writes the rest and lets the lock go."""
-        self.flush()
+        """Lets the lock go; what was not flushed was never answered and is dropped."""
+        self._pending.clear()
         os.close(self._fd)

@@ -164,6 +164,18 @@ class VenueServer:
         self._numbers = 0
         self._connections: dict[int, _Connection] = {}
         self._server: asyncio.AbstractServer | None = None
+        self.failed: asyncio.Future[None]
+        """Gets an exception when the venue can no longer be believed; set by start()."""
+
+    @property
+    def epoch(self) -> int:
+        """Starts of this venue so far."""
+        return self._engine.ledger.epoch
+
+    @property
+    def orders(self) -> int:
+        """Order requests ever seen."""
+        return len(self._engine.ledger.orders)
 
     def now(self) -> Moment:
         """Both clocks."""
@@ -171,6 +183,7 @@ class VenueServer:
 
     async def start(self) -> None:
         """Opens the epoch, then the socket."""
+        self.failed = asyncio.get_running_loop().create_future()
         claim_socket_path(self._path)
         self._engine.start(self.now())
         self._log.flush()
@@ -184,6 +197,7 @@ class VenueServer:
 
     async def stop(self) -> None:
         """Closes every connection, the socket and the log."""
+        self.failed.cancel()
         if self._server is not None:
             self._server.close()
         for connection in list(self._connections.values()):
@@ -192,6 +206,14 @@ class VenueServer:
             await self._server.wait_closed()
         self._path.unlink(missing_ok=True)
         self._log.close()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until stop is set, or until the venue failed: then its fault is raised."""
+        stopping = asyncio.ensure_future(stop.wait())
+        await asyncio.wait((stopping, self.failed), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if self.failed.done():
+            self.failed.result()
 
     # ---- what connections call ---------------------------------------------------------------
 
@@ -210,15 +232,23 @@ class VenueServer:
 
     def take(self, connection: _Connection, requests: list[venue_pb2.VenueRequest]) -> None:
         """A batch of requests: decide all, write the log once, then answer."""
-        if not requests:
+        if not requests or self.failed.done():
             return
         now = self.now()
         out: list[Outgoing] = []
-        for request in requests:
-            out.extend(self._engine.handle(connection.number, request, now))
-            if request.WhichOneof("body") == "market_event":
-                connection.feed_events += 1
-        self._log.flush()
+        try:
+            for request in requests:
+                out.extend(self._engine.handle(connection.number, request, now))
+                if request.WhichOneof("body") == "market_event":
+                    connection.feed_events += 1
+            self._log.flush()
+        except Exception as fault:
+            # What is not in the log must never be answered, and the state in memory may be
+            # ahead of the log: only a restart from the log is right.
+            self.failed.set_exception(fault)
+            for peer in list(self._connections.values()):
+                peer.abort()
+            return
         self._deliver(out, now)
         self.acknowledge_feeds()
 

@@ -20,6 +20,7 @@ def written(path, count: int) -> bytes:
     log = OrderLog(path)
     for entry in entries(count):
         log.append(entry)
+    log.flush()
     log.close()
     return path.read_bytes()
 
@@ -51,6 +52,7 @@ def test_a_torn_last_entry_is_cut_off_and_the_log_goes_on(tmp_path, cut):
     assert log.recover() == entries(99)
     assert log.torn_bytes > 0
     log.append(entries(100)[99])
+    log.flush()
     log.close()
     assert path.read_bytes() == data
 

@@ -183,3 +183,21 @@ async def test_the_socket_path_is_claimed_with_care(tmp_path, venue):
     with pytest.raises(TitanError) as fault:
         claim_socket_path(tmp_path / ("x" * 108))
     assert fault.value.code == "SOCKET_PATH_TOO_LONG"
+
+
+async def test_an_order_that_cannot_be_logged_is_not_answered_and_ends_the_venue(tmp_path):
+    server = await serve(tmp_path)
+    await feed(tmp_path / "v.sock", BOOK)
+    trader = await Client.open(tmp_path / "v.sock", "CONNECTION_ROLE_TRADING")
+
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    server._log.flush = full
+    await trader.order("a", BUY, 5, 1_001)
+    with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+        await trader.event()
+    with pytest.raises(OSError, match="No space left"):
+        await server.run(asyncio.Event())
+    await server.stop()
+    assert [entry.kind for entry in log_of(tmp_path / "v.sock")] == [1]
