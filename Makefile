@@ -31,3 +31,7 @@ build-market: ## recompile titan_book and titan_market in place
 	$(UV) pip install -q --no-deps --no-build-isolation -e services/market
 build-execution: ## recompile the execution core in place
 	$(UV) pip install -q --no-deps --no-build-isolation -e services/execution
+
+.PHONY: bench-codec
+bench-codec: ## encode and decode times of the generated families, side by side
+	@$(PY) bench/codec.py $(ARGS)
