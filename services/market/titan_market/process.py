@@ -11,23 +11,36 @@ import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from titan_mesh.errors import InstrumentError, SettingError, TitanError
+from titan_mesh.errors import BusError, TitanError, Unavailable
 
 EXIT_FAILED = 1
+EXIT_SETTINGS = 64
 EXIT_STORAGE = 70
-EXIT_SETTINGS = 78
-_STORAGE_PREFIXES = ("ORDER_LOG_", "LOG_")
-_INPUT_CODES = ("DATA_", "CAPTURE_", "OFF_", "SOCKET_PATH_")
+EXIT_LOCKED = 73
+EXIT_DEPENDENCY = 75
+_BY_PREFIX = (
+    ("ORDER_LOG_LOCKED", EXIT_LOCKED),
+    ("SOCKET_IN_USE", EXIT_LOCKED),
+    ("ORDER_LOG_", EXIT_STORAGE),
+    ("LOG_", EXIT_STORAGE),
+    ("VENUE_UNREACHABLE", EXIT_DEPENDENCY),
+    ("SETTING", EXIT_SETTINGS),
+    ("SOCKET_PATH_", EXIT_SETTINGS),
+    ("INSTRUMENT", EXIT_SETTINGS),
+    ("DATA_", EXIT_SETTINGS),
+    ("CAPTURE_", EXIT_SETTINGS),
+    ("OFF_", EXIT_SETTINGS),
+)
 
 
 def exit_code(fault: Exception) -> int:
-    """78: settings or input, no restart heals it; 70: storage; 1: anything else."""
+    """64 settings or input, 70 storage, 73 held by another, 75 a dependency is missing, else 1."""
+    if isinstance(fault, Unavailable | BusError):
+        return EXIT_DEPENDENCY
     if isinstance(fault, OSError):
         return EXIT_STORAGE
     code = fault.code if isinstance(fault, TitanError) else ""
-    if isinstance(fault, SettingError | InstrumentError) or code.startswith(_INPUT_CODES):
-        return EXIT_SETTINGS
-    return EXIT_STORAGE if code.startswith(_STORAGE_PREFIXES) else EXIT_FAILED
+    return next((number for prefix, number in _BY_PREFIX if code.startswith(prefix)), EXIT_FAILED)
 
 
 def on_stop_signals(stop: Callable[[], None]) -> None:

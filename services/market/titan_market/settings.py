@@ -43,9 +43,9 @@ class VenueSettings:
 class FeedSettings:
     """[feed]: what is played and how fast."""
 
-    source: Literal["synthetic", "recorded"]
+    source: Literal["synthetic", "capture"]
     data: str
-    """Directory or file of captures, for recorded; relative to the home."""
+    """Directory or file of captures, for capture; relative to the home."""
     seed: int
     speed: Decimal
     """Market seconds per second."""
@@ -58,10 +58,10 @@ class FeedSettings:
         _within("feed.speed", self.speed, MIN_SPEED, MAX_SPEED)
         low = 1 if self.source == "synthetic" else 0
         _within("feed.market_seconds", self.market_seconds, low, MAX_MARKET_SECONDS)
-        if self.source == "recorded" and not self.data:
+        if self.source == "capture" and not self.data:
             raise SettingError(
                 "SETTING_MISSING",
-                "feed.data is empty but feed.source is recorded",
+                "feed.data is empty but feed.source is capture",
                 "feed.data",
                 "",
                 "a directory of captures",

@@ -111,14 +111,14 @@ class Player:
         if self._bus is not None:
             await self._publish(self._bus, batch)
         progress = self.progress
-        progress.position += len(batch)
+        progress.events += len(batch)
         progress.trades += sum(isinstance(event, TradePrint) for event in batch)
         progress.market_seconds = (batch[-1].recorded_ns - self._schedule.first_ns) // _NS
         for event in batch:
             if event.symbol not in progress.symbols:
                 progress.symbols.append(event.symbol)
         if self._clock.boottime_ns() - self._reported_ns >= PROGRESS_EVERY_NS:
-            self.report("playing")
+            self.report("running")
 
     async def _publish(self, bus: MarketBus, batch: list[FeedEvent]) -> None:
         now_ns = self._clock.boottime_ns()

@@ -12,13 +12,13 @@ from pathlib import Path
 
 @dataclass(slots=True)
 class FeedProgress:
-    """What the file says; states: waiting, playing, done, stopped, failed."""
+    """What the file says; states: waiting, running, done, stopped, failed."""
 
     source: str
     speed: str
     state: str = "waiting"
     done: bool = False
-    position: int = 0
+    events: int = 0
     """Events handed to the venue."""
     trades: int = 0
     market_seconds: int = 0

@@ -234,11 +234,11 @@ class VenueServer:
         """A batch of requests: decide all, write the log once, then answer."""
         if not requests or self.failed.done():
             return
-        now = self.now()
         out: list[Outgoing] = []
         try:
             for request in requests:
-                out.extend(self._engine.handle(connection.number, request, now))
+                # Its own moment each: expiry is judged when the venue looks at the request.
+                out.extend(self._engine.handle(connection.number, request, self.now()))
                 if request.WhichOneof("body") == "market_event":
                     connection.feed_events += 1
             self._log.flush()
@@ -249,7 +249,7 @@ class VenueServer:
             for peer in list(self._connections.values()):
                 peer.abort()
             return
-        self._deliver(out, now)
+        self._deliver(out, self.now())
         self.acknowledge_feeds()
 
     def _deliver(self, out: list[Outgoing], now: Moment) -> None:

@@ -92,7 +92,7 @@ async def test_the_venue_holds_the_played_book_and_the_bus_saw_every_event(tmp_p
     assert len(deltas) == 600
     progress = json.loads((tmp_path / "run" / "feed.json").read_text())
     assert (progress["state"], progress["done"]) == ("done", True)
-    assert (progress["position"], progress["market_seconds"]) == (len(events), 60)
+    assert (progress["events"], progress["market_seconds"]) == (len(events), 60)
     await server.stop()
 
 
@@ -139,7 +139,7 @@ async def test_a_venue_that_starts_late_is_waited_for(tmp_path):
     await clock.waits.wait()
     server = await serve(tmp_path)
     await playing
-    assert play.progress.position == 40
+    assert play.progress.events == 40
     await server.stop()
 
 
@@ -156,7 +156,7 @@ async def test_stop_ends_the_play_cleanly(tmp_path):
     await play.play(events())
     progress = json.loads((tmp_path / "run" / "feed.json").read_text())
     assert (progress["state"], progress["done"]) == ("stopped", False)
-    assert 0 < progress["position"] < 6
+    assert 0 < progress["events"] < 6
     await server.stop()
 
 

@@ -113,7 +113,7 @@ async def test_a_second_venue_on_one_home_is_refused(home):
         await ready(venue)
         async with process("titan_market.venue", "--home", str(home)) as second:
             _, errors = await second.communicate()
-            assert second.returncode == 70
+            assert second.returncode == 73
             assert b"ORDER_LOG_LOCKED" in errors
 
 
@@ -132,6 +132,6 @@ async def test_wrong_settings_end_with_their_code(home, change, code):
     toml.write_text(toml.read_text().replace(*change))
     async with process("titan_market.venue", "--home", str(home)) as venue:
         _, errors = await venue.communicate()
-    assert venue.returncode == 78
+    assert venue.returncode == 64
     assert code.encode() in errors
     assert not (home / "run" / "venue.sock").exists()
