@@ -69,6 +69,14 @@ class InvalidMessage(TitanError):
     """A message that breaks a rule of the contract."""
 
 
+class NotFound(TitanError):
+    """What was asked for does not exist."""
+
+
+class Conflict(TitanError):
+    """Something else has what was asked for, or it has moved on meanwhile."""
+
+
 class Unavailable(TitanError):
     """A dependency that does not answer; the same call may succeed later."""
 
