@@ -13,6 +13,7 @@ cdef enum WireCode:
     WIRE_TOO_LONG = -3       # a bytes, string or repeated field exceeds its bound
     WIRE_BAD_VARINT = -4
     WIRE_BAD_TAG = -5
+    WIRE_REPEATED = -6       # a sub-message or packed list that may come once came twice
 
 
 cdef struct Slice:
@@ -99,6 +100,13 @@ cdef inline uint8_t *put_bytes(uint8_t *p, const uint8_t *data, uint32_t size) n
     return p + size
 
 
+cdef inline uint8_t *put_short(uint8_t *p, const uint8_t *data, uint32_t size) noexcept nogil:
+    """put_bytes for sizes below 128."""
+    p[0] = <uint8_t>size
+    memcpy(p + 1, data, size)
+    return p + 1 + size
+
+
 cdef inline int next_packed(Slice *packed, int64_t *out) noexcept nogil:
     """Takes the next element of a packed int64 slice: 1 = taken, 0 = end, < 0 = WireCode."""
     cdef uint64_t value
@@ -116,20 +124,48 @@ cdef inline int next_packed(Slice *packed, int64_t *out) noexcept nogil:
     return 1
 
 
-cdef inline bint in_charset(const uint8_t *data, uint32_t size, const char *extra) noexcept nogil:
-    """True when every byte is in [A-Za-z0-9_-] or in extra; "*" allows printable ASCII."""
+cdef inline uint32_t count_packed(Slice packed) noexcept nogil:
+    """Number of varints in a packed slice."""
+    cdef uint32_t i, count = 0
+    for i in range(packed.size):
+        count += packed.data[i] < 128
+    return count
+
+
+cdef inline bint in_charset(const uint8_t *data, uint32_t size, uint64_t low,
+                            uint64_t high) noexcept nogil:
+    """True when every byte is one of the characters whose bits stand in low (0-63) and high."""
     cdef uint32_t i
-    cdef uint8_t ch
-    cdef const char *e
+    cdef uint64_t word
+    cdef uint64_t good = 1
     for i in range(size):
-        ch = data[i]
-        if (97 <= ch <= 122) or (65 <= ch <= 90) or (48 <= ch <= 57) or ch == 95 or ch == 45:
+        word = high if data[i] & 64 else low
+        good &= (word >> (data[i] & 63)) & (data[i] < 128)
+    return good
+
+
+cdef inline bint is_utf8(const uint8_t *data, uint32_t size) noexcept nogil:
+    """True when the bytes are well-formed UTF-8: no overlong forms, no surrogates."""
+    cdef uint32_t i = 0
+    cdef uint32_t more, code, least
+    while i < size:
+        if data[i] < 0x80:
+            i += 1
             continue
-        if extra[0] == 42 and extra[1] == 0 and 32 <= ch <= 126:
-            continue
-        e = extra
-        while e[0] and <uint8_t>e[0] != ch:
-            e += 1
-        if not e[0]:
+        if data[i] < 0xC2 or data[i] > 0xF4:
+            return False
+        more = 1 if data[i] < 0xE0 else (2 if data[i] < 0xF0 else 3)
+        if size - i <= more:
+            return False
+        least = 0x80 if more == 1 else (0x800 if more == 2 else 0x10000)
+        code = data[i] & (0x3F >> more)
+        i += 1
+        while more:
+            if data[i] & 0xC0 != 0x80:
+                return False
+            code = code << 6 | (data[i] & 0x3F)
+            i += 1
+            more -= 1
+        if code < least or code > 0x10FFFF or (0xD800 <= code <= 0xDFFF):
             return False
     return True

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from protoc_gen_titan.check import DEAD_LETTER_SUBJECT
 from protoc_gen_titan.emit_topology import (
-    DEAD_LETTER_SUBJECT,
     REPLAY_SUBJECT,
     stream_subjects,
     wildcard,
@@ -38,8 +38,9 @@ def _topology(contract: Contract) -> Iterator[str]:
         for name in participant.publishes:
             yield f"  {participant.name} --> {_short(name)}([{_short(name)}])"
         for consumer in participant.consumes:
+            name = _short(consumer.event)
             arrow = "==>" if consumer.delivery_class == "money" else "-->"
-            yield f"  {_short(consumer.event)}([{_short(consumer.event)}]) {arrow} {participant.name}"
+            yield f"  {name}([{name}]) {arrow} {participant.name}"
     yield from ("```", "", "## Events", "", *_table("event", "subject", "stream", "published by"))
     for event in contract.events:
         name = event.message.full_name

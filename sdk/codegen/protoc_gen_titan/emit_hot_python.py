@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from protoc_gen_titan.check_hot import coded_messages
 from protoc_gen_titan.emit_messages import field_name
 from protoc_gen_titan.model import Contract, FieldSpec, MessageSpec, snake
 from protoc_gen_titan.text import GENERATED, quoted, static_text
@@ -39,19 +40,6 @@ def emit_hot_python(contract: Contract) -> Iterator[tuple[str, str]]:
     for message in wanted:
         lines += ["", "", *_encoder(message), "", "", *_decoder(contract, message)]
     yield "hot.py", HEADER + "\n".join(lines) + "\n"
-
-
-def coded_messages(contract: Contract) -> list[MessageSpec]:
-    """Hot messages, events, and everything below them, in contract order."""
-    wanted = {m.full_name for m in contract.messages if m.hot}
-    wanted |= {e.message.full_name for e in contract.events}
-    pending = list(wanted)
-    while pending:
-        for field in contract.message(pending.pop()).fields:
-            if field.kind == "message" and field.type_name not in wanted:
-                wanted.add(field.type_name)
-                pending.append(field.type_name)
-    return [m for m in contract.messages if m.full_name in wanted]
 
 
 def _alias(package: str) -> str:
@@ -201,7 +189,12 @@ def _defaults(message: MessageSpec) -> list[str]:
 def _take(contract: Contract, message: MessageSpec, field: FieldSpec) -> list[str]:
     label = quoted(f"{message.name}.{field.name}")
     slot = f'fields["{field_name(field.name)}"]'
-    number = ["value = data[at]", "at += 1", "if value > 127:", "    value, at = _take(data, at, value)"]
+    number = [
+        "value = data[at]",
+        "at += 1",
+        "if value > 127:",
+        "    value, at = _take(data, at, value)",
+    ]
     if not (field.repeated or field.kind in {"string", "bytes", "message"}):
         return [
             *number,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from protoc_gen_titan.emit_topology import DEAD_LETTER_SUBJECT, REPLAY_SUBJECT, wildcard
+from protoc_gen_titan.check import DEAD_LETTER_SUBJECT
+from protoc_gen_titan.emit_topology import REPLAY_SUBJECT, wildcard
 from protoc_gen_titan.model import ConsumerSpec, Contract, ParticipantSpec
 
 HEADER = """\
@@ -88,7 +89,12 @@ def _durables(contract: Contract) -> list[ConsumerSpec]:
 
 def _user(name: str, publish: list[str], subscribe: list[str]) -> list[str]:
     variable = f"$TITAN_NATS_{name.upper().replace('-', '_')}"
-    lines = ["    {", f'      user: "{name}"', f"      password: {variable}", "      permissions: {"]
+    lines = [
+        "    {",
+        f'      user: "{name}"',
+        f"      password: {variable}",
+        "      permissions: {",
+    ]
     for verb, subjects in (("publish", publish), ("subscribe", subscribe)):
         lines.append(f"        {verb}: {{ allow: [")
         lines += [f'          "{subject}"' for subject in subjects]

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from protoc_gen_titan.check import DEAD_LETTER_SUBJECT
 from protoc_gen_titan.model import ConsumerSpec, Contract, EventSpec, StreamSpec, screaming
 from protoc_gen_titan.text import module_header, quoted, static_text, tuple_of
 
-DEAD_LETTER_SUBJECT = "titan.dlq.v1"
 REPLAY_SUBJECT = "titan.replay"
 
 

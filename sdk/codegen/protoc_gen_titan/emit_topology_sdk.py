@@ -26,7 +26,9 @@ def emit_topology_sdk(contract: Contract) -> Iterator[tuple[str, str]]:
         "",
         "from titan_sdk._pb import hot",
     ]
-    lines += [f"from titan_sdk._pb.{p.rpartition('.')[0]} import v1 as {_alias(p)}" for p in packages]
+    lines += [
+        f"from titan_sdk._pb.{p.rpartition('.')[0]} import v1 as {_alias(p)}" for p in packages
+    ]
     lines += topology_body(
         contract,
         lambda e: f"{_alias(e.message.package)}.{e.message.name}",

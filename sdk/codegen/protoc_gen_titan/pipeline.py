@@ -27,7 +27,14 @@ def generate(repository: pathlib.Path, out: pathlib.Path) -> None:
     descriptor = out / DESCRIPTOR
     descriptor.parent.mkdir(parents=True, exist_ok=True)
     _run(
-        ["buf", "build", "--exclude-source-info", "--as-file-descriptor-set", "-o", str(descriptor)],
+        [
+            "buf",
+            "build",
+            "--exclude-source-info",
+            "--as-file-descriptor-set",
+            "-o",
+            str(descriptor),
+        ],
         repository,
     )
 

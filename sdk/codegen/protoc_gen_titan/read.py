@@ -29,8 +29,8 @@ from protoc_gen_titan.model import (
 
 OPTIONS = "titan.options.v1."
 REJECT_ENUM_SUFFIX = "RejectReason"
-_KINDS = {
-    value: name.removeprefix("TYPE_").lower()
+_KINDS: dict[int, str] = {
+    int(value): name.removeprefix("TYPE_").lower()
     for name, value in descriptor_pb2.FieldDescriptorProto.Type.items()
 }
 
@@ -172,11 +172,10 @@ def _message(descriptor: Any, options: OptionReader) -> MessageSpec:
         full_name=descriptor.full_name,
         package=descriptor.file.package,
         file=descriptor.file.name,
-        fields=tuple(
-            _field(f, options) for f in sorted(descriptor.fields, key=lambda f: f.number)
-        ),
+        fields=tuple(_field(f, options) for f in sorted(descriptor.fields, key=lambda f: f.number)),
         hot=bool(options.get(descriptor, "hot")),
-        in_order=[f.number for f in descriptor.fields] == sorted(f.number for f in descriptor.fields),
+        in_order=[f.number for f in descriptor.fields]
+        == sorted(f.number for f in descriptor.fields),
     )
 
 

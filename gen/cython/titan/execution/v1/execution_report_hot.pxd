@@ -4,8 +4,9 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
 from titan.wire cimport (
-    WIRE_BAD_TAG, WIRE_BAD_TYPE, WIRE_TOO_LONG, Slice, get_length, get_varint,
-    in_charset, put_bytes, put_varint, skip_field, varint_size,
+    WIRE_BAD_TAG, WIRE_BAD_TYPE, WIRE_REPEATED, WIRE_TOO_LONG, WIRE_TRUNCATED, Slice,
+    count_packed, get_length, get_varint, in_charset, is_utf8, put_bytes, put_short,
+    put_varint, skip_field, varint_size,
 )
 from titan.trading.v1.reject_reason_hot cimport Check, size_check, put_check, decode_check, check_check
 
@@ -53,8 +54,6 @@ cdef struct ExecutionReport:
     uint32_t intent_digest_len
     Slice intent
     bint has_intent
-    Check checks[32]
-    uint32_t checks_count
     bint send_imminent
     int32_t state
     int32_t cause
@@ -66,10 +65,13 @@ cdef struct ExecutionReport:
     uint64_t lease_sequence
     int64_t prepared_boottime_ns
     bint restated
+    uint32_t checks_count
+    Check checks[32]
 
 cdef inline uint32_t size_execution_report(const ExecutionReport *m) noexcept nogil:
     cdef uint32_t size = 0
-    cdef uint32_t part, i
+    cdef uint32_t part
+    cdef uint32_t i
     if m.lsn:
         size += 1 + varint_size(<uint64_t>m.lsn)
     if m.epoch:
@@ -77,23 +79,23 @@ cdef inline uint32_t size_execution_report(const ExecutionReport *m) noexcept no
     if m.kind:
         size += 1 + varint_size(<uint64_t><int64_t>m.kind)
     if m.account_len:
-        size += 1 + varint_size(m.account_len) + m.account_len
+        size += 2 + m.account_len
     if m.policy_hash_len:
-        size += 1 + varint_size(m.policy_hash_len) + m.policy_hash_len
+        size += 2 + m.policy_hash_len
     if m.recorded_at_ns:
         size += 1 + varint_size(<uint64_t>m.recorded_at_ns)
     if m.recorded_boottime_ns:
         size += 1 + varint_size(<uint64_t>m.recorded_boottime_ns)
     if m.intent_id_len:
-        size += 1 + varint_size(m.intent_id_len) + m.intent_id_len
+        size += 2 + m.intent_id_len
     if m.phase_id_len:
-        size += 1 + varint_size(m.phase_id_len) + m.phase_id_len
+        size += 2 + m.phase_id_len
     if m.symbol_len:
-        size += 1 + varint_size(m.symbol_len) + m.symbol_len
+        size += 2 + m.symbol_len
     if m.client_order_id_len:
-        size += 1 + varint_size(m.client_order_id_len) + m.client_order_id_len
+        size += 2 + m.client_order_id_len
     if m.venue_order_id_len:
-        size += 1 + varint_size(m.venue_order_id_len) + m.venue_order_id_len
+        size += 2 + m.venue_order_id_len
     if m.exec_type:
         size += 1 + varint_size(<uint64_t><int64_t>m.exec_type)
     if m.ord_status:
@@ -117,17 +119,17 @@ cdef inline uint32_t size_execution_report(const ExecutionReport *m) noexcept no
     if m.liquidity:
         size += 2 + varint_size(<uint64_t><int64_t>m.liquidity)
     if m.trade_id_len:
-        size += 2 + varint_size(m.trade_id_len) + m.trade_id_len
+        size += 3 + m.trade_id_len
     if m.venue_time_ns:
         size += 2 + varint_size(<uint64_t>m.venue_time_ns)
     if m.reject_reason:
         size += 2 + varint_size(<uint64_t><int64_t>m.reject_reason)
     if m.venue_code_len:
-        size += 2 + varint_size(m.venue_code_len) + m.venue_code_len
+        size += 3 + m.venue_code_len
     if m.text_len:
         size += 2 + varint_size(m.text_len) + m.text_len
     if m.intent_digest_len:
-        size += 2 + varint_size(m.intent_digest_len) + m.intent_digest_len
+        size += 3 + m.intent_digest_len
     if m.has_intent:
         size += 2 + varint_size(m.intent.size) + m.intent.size
     if m.checks_count:
@@ -145,7 +147,7 @@ cdef inline uint32_t size_execution_report(const ExecutionReport *m) noexcept no
     if m.position_lots:
         size += 2 + varint_size(<uint64_t>m.position_lots)
     if m.operator_id_len:
-        size += 2 + varint_size(m.operator_id_len) + m.operator_id_len
+        size += 3 + m.operator_id_len
     if m.brain_epoch:
         size += 2 + varint_size(<uint64_t>m.brain_epoch)
     if m.lease_sequence:
@@ -159,6 +161,7 @@ cdef inline uint32_t size_execution_report(const ExecutionReport *m) noexcept no
 cdef inline uint8_t *put_execution_report(const ExecutionReport *m, uint8_t *p) noexcept nogil:
     """Writes size_execution_report(m) bytes and answers the end."""
     cdef uint32_t i
+    cdef uint8_t *start
     if m.lsn:
         p[0] = 8
         p += 1
@@ -174,11 +177,11 @@ cdef inline uint8_t *put_execution_report(const ExecutionReport *m, uint8_t *p) 
     if m.account_len:
         p[0] = 34
         p += 1
-        p = put_bytes(p, m.account, m.account_len)
+        p = put_short(p, m.account, m.account_len)
     if m.policy_hash_len:
         p[0] = 42
         p += 1
-        p = put_bytes(p, m.policy_hash, m.policy_hash_len)
+        p = put_short(p, m.policy_hash, m.policy_hash_len)
     if m.recorded_at_ns:
         p[0] = 48
         p += 1
@@ -190,23 +193,23 @@ cdef inline uint8_t *put_execution_report(const ExecutionReport *m, uint8_t *p) 
     if m.intent_id_len:
         p[0] = 66
         p += 1
-        p = put_bytes(p, m.intent_id, m.intent_id_len)
+        p = put_short(p, m.intent_id, m.intent_id_len)
     if m.phase_id_len:
         p[0] = 74
         p += 1
-        p = put_bytes(p, m.phase_id, m.phase_id_len)
+        p = put_short(p, m.phase_id, m.phase_id_len)
     if m.symbol_len:
         p[0] = 82
         p += 1
-        p = put_bytes(p, m.symbol, m.symbol_len)
+        p = put_short(p, m.symbol, m.symbol_len)
     if m.client_order_id_len:
         p[0] = 90
         p += 1
-        p = put_bytes(p, m.client_order_id, m.client_order_id_len)
+        p = put_short(p, m.client_order_id, m.client_order_id_len)
     if m.venue_order_id_len:
         p[0] = 98
         p += 1
-        p = put_bytes(p, m.venue_order_id, m.venue_order_id_len)
+        p = put_short(p, m.venue_order_id, m.venue_order_id_len)
     if m.exec_type:
         p[0] = 104
         p += 1
@@ -263,7 +266,7 @@ cdef inline uint8_t *put_execution_report(const ExecutionReport *m, uint8_t *p) 
         p[0] = 194
         p[1] = 1
         p += 2
-        p = put_bytes(p, m.trade_id, m.trade_id_len)
+        p = put_short(p, m.trade_id, m.trade_id_len)
     if m.venue_time_ns:
         p[0] = 200
         p[1] = 1
@@ -278,7 +281,7 @@ cdef inline uint8_t *put_execution_report(const ExecutionReport *m, uint8_t *p) 
         p[0] = 218
         p[1] = 1
         p += 2
-        p = put_bytes(p, m.venue_code, m.venue_code_len)
+        p = put_short(p, m.venue_code, m.venue_code_len)
     if m.text_len:
         p[0] = 226
         p[1] = 1
@@ -288,7 +291,7 @@ cdef inline uint8_t *put_execution_report(const ExecutionReport *m, uint8_t *p) 
         p[0] = 234
         p[1] = 1
         p += 2
-        p = put_bytes(p, m.intent_digest, m.intent_digest_len)
+        p = put_short(p, m.intent_digest, m.intent_digest_len)
     if m.has_intent:
         p[0] = 242
         p[1] = 1
@@ -299,14 +302,14 @@ cdef inline uint8_t *put_execution_report(const ExecutionReport *m, uint8_t *p) 
             p[0] = 250
             p[1] = 1
             p += 2
-            p = put_varint(p, size_check(&m.checks[i]))
-            p = put_check(&m.checks[i], p)
+            start = p
+            p = put_check(&m.checks[i], p + 1)
+            start[0] = <uint8_t>(p - start - 1)
     if m.send_imminent:
         p[0] = 128
         p[1] = 2
-        p += 2
-        p[0] = 1 if m.send_imminent else 0
-        p += 1
+        p[2] = 1 if m.send_imminent else 0
+        p += 3
     if m.state:
         p[0] = 136
         p[1] = 2
@@ -331,7 +334,7 @@ cdef inline uint8_t *put_execution_report(const ExecutionReport *m, uint8_t *p) 
         p[0] = 170
         p[1] = 2
         p += 2
-        p = put_bytes(p, m.operator_id, m.operator_id_len)
+        p = put_short(p, m.operator_id, m.operator_id_len)
     if m.brain_epoch:
         p[0] = 176
         p[1] = 2
@@ -350,234 +353,394 @@ cdef inline uint8_t *put_execution_report(const ExecutionReport *m, uint8_t *p) 
     if m.restated:
         p[0] = 200
         p[1] = 2
-        p += 2
-        p[0] = 1 if m.restated else 0
-        p += 1
+        p[2] = 1 if m.restated else 0
+        p += 3
     return p
 
 cdef inline int64_t encode_execution_report(const ExecutionReport *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_execution_report(m)
-    if size > cap:
+    if size_execution_report(m) > cap:
         return -1
-    put_execution_report(m, out)
-    return size
+    return put_execution_report(m, out) - out
 
 cdef inline int decode_execution_report(const uint8_t *data, uint64_t size, ExecutionReport *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
     cdef uint32_t length
     cdef int code
-    memset(m, 0, sizeof(ExecutionReport))
+    memset(m, 0, <size_t>(<char *>&m.checks[0] - <char *>m))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 8:
-            code = get_varint(&at, end, &value)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 8:
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.lsn = <uint64_t>value
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.epoch = <uint64_t>value
         elif tag == 24:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.kind = <int32_t>value
         elif tag == 34:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 24:
                 return WIRE_TOO_LONG
             memcpy(m.account, at, length)
             m.account_len = length
             at += length
         elif tag == 42:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 32:
                 return WIRE_TOO_LONG
-            memcpy(m.policy_hash, at, length)
+            if length == 32:
+                memcpy(m.policy_hash, at, 32)
+            else:
+                memcpy(m.policy_hash, at, length)
             m.policy_hash_len = length
             at += length
         elif tag == 48:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.recorded_at_ns = <int64_t>value
         elif tag == 56:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.recorded_boottime_ns = <int64_t>value
         elif tag == 66:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
-            memcpy(m.intent_id, at, length)
+            if length == 16:
+                memcpy(m.intent_id, at, 16)
+            else:
+                memcpy(m.intent_id, at, length)
             m.intent_id_len = length
             at += length
         elif tag == 74:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 24:
                 return WIRE_TOO_LONG
             memcpy(m.phase_id, at, length)
             m.phase_id_len = length
             at += length
         elif tag == 82:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 24:
                 return WIRE_TOO_LONG
             memcpy(m.symbol, at, length)
             m.symbol_len = length
             at += length
         elif tag == 90:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.client_order_id, at, length)
             m.client_order_id_len = length
             at += length
         elif tag == 98:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.venue_order_id, at, length)
             m.venue_order_id_len = length
             at += length
         elif tag == 104:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.exec_type = <int32_t>value
         elif tag == 112:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.ord_status = <int32_t>value
         elif tag == 120:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.side = <int32_t>value
         elif tag == 128:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.order_qty_lots = <int64_t>value
         elif tag == 136:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.price_ticks = <int64_t>value
         elif tag == 144:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.last_qty_lots = <int64_t>value
         elif tag == 152:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.last_price_ticks = <int64_t>value
         elif tag == 160:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.cum_qty_lots = <int64_t>value
         elif tag == 168:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.leaves_qty_lots = <int64_t>value
         elif tag == 176:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.fee_nanos = <int64_t>value
         elif tag == 184:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.liquidity = <int32_t>value
         elif tag == 194:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.trade_id, at, length)
             m.trade_id_len = length
             at += length
         elif tag == 200:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.venue_time_ns = <int64_t>value
         elif tag == 208:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.reject_reason = <int32_t>value
         elif tag == 218:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
             memcpy(m.venue_code, at, length)
             m.venue_code_len = length
             at += length
         elif tag == 226:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 128:
                 return WIRE_TOO_LONG
             memcpy(m.text, at, length)
             m.text_len = length
             at += length
         elif tag == 234:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 32:
                 return WIRE_TOO_LONG
-            memcpy(m.intent_digest, at, length)
+            if length == 32:
+                memcpy(m.intent_digest, at, 32)
+            else:
+                memcpy(m.intent_digest, at, length)
             m.intent_digest_len = length
             at += length
         elif tag == 242:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.has_intent:
+                return WIRE_REPEATED
             m.intent.data = at
             m.intent.size = length
-            m.has_intent = True
             at += length
+            m.has_intent = True
         elif tag == 250:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if m.checks_count == 32:
                 return WIRE_TOO_LONG
             code = decode_check(at, length, &m.checks[m.checks_count])
@@ -586,60 +749,106 @@ cdef inline int decode_execution_report(const uint8_t *data, uint64_t size, Exec
             m.checks_count += 1
             at += length
         elif tag == 256:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.send_imminent = value != 0
         elif tag == 264:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.state = <int32_t>value
         elif tag == 272:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.cause = <int32_t>value
         elif tag == 280:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.halt_epoch = <uint64_t>value
         elif tag == 288:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.position_lots = <int64_t>value
         elif tag == 298:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 48:
                 return WIRE_TOO_LONG
             memcpy(m.operator_id, at, length)
             m.operator_id_len = length
             at += length
         elif tag == 304:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.brain_epoch = <uint64_t>value
         elif tag == 312:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.lease_sequence = <uint64_t>value
         elif tag == 320:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.prepared_boottime_ns = <int64_t>value
         elif tag == 328:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.restated = value != 0
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x3fffffffffeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -659,7 +868,7 @@ cdef inline int32_t check_execution_report(const ExecutionReport *m) noexcept no
         return 3
     if (m.account_len == 0):
         return 4
-    if (not in_charset(m.account, m.account_len, b"")):
+    if (not in_charset(m.account, m.account_len, 0x3ff200000000000ULL, 0x7fffffe87fffffeULL)):
         return 4
     if (m.policy_hash_len == 0):
         return 5
@@ -667,10 +876,26 @@ cdef inline int32_t check_execution_report(const ExecutionReport *m) noexcept no
         return 5
     if (m.intent_id_len != 0 and m.intent_id_len != 16):
         return 8
+    if (not is_utf8(m.phase_id, m.phase_id_len)):
+        return 9
+    if (not is_utf8(m.symbol, m.symbol_len)):
+        return 10
+    if (not is_utf8(m.client_order_id, m.client_order_id_len)):
+        return 11
+    if (not is_utf8(m.venue_order_id, m.venue_order_id_len)):
+        return 12
+    if (not is_utf8(m.trade_id, m.trade_id_len)):
+        return 24
+    if (not is_utf8(m.venue_code, m.venue_code_len)):
+        return 27
+    if (not is_utf8(m.text, m.text_len)):
+        return 28
     if (m.intent_digest_len != 0 and m.intent_digest_len != 32):
         return 29
     for i in range(m.checks_count):
         inner = check_check(&m.checks[i])
         if inner:
             return 31 + 1000 * inner
+    if (not is_utf8(m.operator_id, m.operator_id_len)):
+        return 37
     return 0

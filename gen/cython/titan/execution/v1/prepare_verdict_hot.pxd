@@ -4,8 +4,9 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
 from titan.wire cimport (
-    WIRE_BAD_TAG, WIRE_BAD_TYPE, WIRE_TOO_LONG, Slice, get_length, get_varint,
-    in_charset, put_bytes, put_varint, skip_field, varint_size,
+    WIRE_BAD_TAG, WIRE_BAD_TYPE, WIRE_REPEATED, WIRE_TOO_LONG, WIRE_TRUNCATED, Slice,
+    count_packed, get_length, get_varint, in_charset, is_utf8, put_bytes, put_short,
+    put_varint, skip_field, varint_size,
 )
 from titan.trading.v1.reject_reason_hot cimport Check, Rejection, size_check, put_check, decode_check, check_check, size_rejection, put_rejection, decode_rejection, check_rejection
 
@@ -22,8 +23,6 @@ cdef struct PrepareVerdict:
     bint approved
     Rejection rejection
     bint has_rejection
-    Check checks[32]
-    uint32_t checks_count
     int64_t decided_at_ns
     int64_t gate_latency_ns
     uint64_t verdict_sequence
@@ -31,18 +30,21 @@ cdef struct PrepareVerdict:
     Slice intent
     bint has_intent
     uint64_t epoch
+    uint32_t checks_count
+    Check checks[32]
 
 cdef inline uint32_t size_prepare_verdict(const PrepareVerdict *m) noexcept nogil:
     cdef uint32_t size = 0
-    cdef uint32_t part, i
+    cdef uint32_t part
+    cdef uint32_t i
     if m.account_len:
-        size += 1 + varint_size(m.account_len) + m.account_len
+        size += 2 + m.account_len
     if m.phase_id_len:
-        size += 1 + varint_size(m.phase_id_len) + m.phase_id_len
+        size += 2 + m.phase_id_len
     if m.intent_id_len:
-        size += 1 + varint_size(m.intent_id_len) + m.intent_id_len
+        size += 2 + m.intent_id_len
     if m.policy_hash_len:
-        size += 1 + varint_size(m.policy_hash_len) + m.policy_hash_len
+        size += 2 + m.policy_hash_len
     if m.approved:
         size += 2
     if m.has_rejection:
@@ -69,27 +71,27 @@ cdef inline uint32_t size_prepare_verdict(const PrepareVerdict *m) noexcept nogi
 cdef inline uint8_t *put_prepare_verdict(const PrepareVerdict *m, uint8_t *p) noexcept nogil:
     """Writes size_prepare_verdict(m) bytes and answers the end."""
     cdef uint32_t i
+    cdef uint8_t *start
     if m.account_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.account, m.account_len)
+        p = put_short(p, m.account, m.account_len)
     if m.phase_id_len:
         p[0] = 18
         p += 1
-        p = put_bytes(p, m.phase_id, m.phase_id_len)
+        p = put_short(p, m.phase_id, m.phase_id_len)
     if m.intent_id_len:
         p[0] = 26
         p += 1
-        p = put_bytes(p, m.intent_id, m.intent_id_len)
+        p = put_short(p, m.intent_id, m.intent_id_len)
     if m.policy_hash_len:
         p[0] = 34
         p += 1
-        p = put_bytes(p, m.policy_hash, m.policy_hash_len)
+        p = put_short(p, m.policy_hash, m.policy_hash_len)
     if m.approved:
         p[0] = 40
-        p += 1
-        p[0] = 1 if m.approved else 0
-        p += 1
+        p[1] = 1 if m.approved else 0
+        p += 2
     if m.has_rejection:
         p[0] = 50
         p += 1
@@ -99,8 +101,9 @@ cdef inline uint8_t *put_prepare_verdict(const PrepareVerdict *m, uint8_t *p) no
         for i in range(m.checks_count):
             p[0] = 58
             p += 1
-            p = put_varint(p, size_check(&m.checks[i]))
-            p = put_check(&m.checks[i], p)
+            start = p
+            p = put_check(&m.checks[i], p + 1)
+            start[0] = <uint8_t>(p - start - 1)
     if m.decided_at_ns:
         p[0] = 64
         p += 1
@@ -129,80 +132,128 @@ cdef inline uint8_t *put_prepare_verdict(const PrepareVerdict *m, uint8_t *p) no
 
 cdef inline int64_t encode_prepare_verdict(const PrepareVerdict *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_prepare_verdict(m)
-    if size > cap:
+    if size_prepare_verdict(m) > cap:
         return -1
-    put_prepare_verdict(m, out)
-    return size
+    return put_prepare_verdict(m, out) - out
 
 cdef inline int decode_prepare_verdict(const uint8_t *data, uint64_t size, PrepareVerdict *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
     cdef uint32_t length
     cdef int code
-    memset(m, 0, sizeof(PrepareVerdict))
+    memset(m, 0, <size_t>(<char *>&m.checks[0] - <char *>m))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 24:
                 return WIRE_TOO_LONG
             memcpy(m.account, at, length)
             m.account_len = length
             at += length
         elif tag == 18:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 24:
                 return WIRE_TOO_LONG
             memcpy(m.phase_id, at, length)
             m.phase_id_len = length
             at += length
         elif tag == 26:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
-            memcpy(m.intent_id, at, length)
+            if length == 16:
+                memcpy(m.intent_id, at, 16)
+            else:
+                memcpy(m.intent_id, at, length)
             m.intent_id_len = length
             at += length
         elif tag == 34:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 32:
                 return WIRE_TOO_LONG
-            memcpy(m.policy_hash, at, length)
+            if length == 32:
+                memcpy(m.policy_hash, at, 32)
+            else:
+                memcpy(m.policy_hash, at, length)
             m.policy_hash_len = length
             at += length
         elif tag == 40:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.approved = value != 0
         elif tag == 50:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.has_rejection:
+                return WIRE_REPEATED
             code = decode_rejection(at, length, &m.rejection)
             if code:
                 return code
-            m.has_rejection = True
             at += length
+            m.has_rejection = True
         elif tag == 58:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if m.checks_count == 32:
                 return WIRE_TOO_LONG
             code = decode_check(at, length, &m.checks[m.checks_count])
@@ -211,39 +262,71 @@ cdef inline int decode_prepare_verdict(const uint8_t *data, uint64_t size, Prepa
             m.checks_count += 1
             at += length
         elif tag == 64:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.decided_at_ns = <int64_t>value
         elif tag == 72:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.gate_latency_ns = <int64_t>value
         elif tag == 80:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.verdict_sequence = <uint64_t>value
         elif tag == 88:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.dropped_before = <uint64_t>value
         elif tag == 98:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.has_intent:
+                return WIRE_REPEATED
             m.intent.data = at
             m.intent.size = length
-            m.has_intent = True
             at += length
+            m.has_intent = True
         elif tag == 104:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.epoch = <uint64_t>value
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x3ffeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -255,11 +338,11 @@ cdef inline int32_t check_prepare_verdict(const PrepareVerdict *m) noexcept nogi
     cdef uint32_t i
     if (m.account_len == 0):
         return 1
-    if (not in_charset(m.account, m.account_len, b"")):
+    if (not in_charset(m.account, m.account_len, 0x3ff200000000000ULL, 0x7fffffe87fffffeULL)):
         return 1
     if (m.phase_id_len == 0):
         return 2
-    if (not in_charset(m.phase_id, m.phase_id_len, b"")):
+    if (not in_charset(m.phase_id, m.phase_id_len, 0x3ff200000000000ULL, 0x7fffffe87fffffeULL)):
         return 2
     if (m.intent_id_len == 0):
         return 3

@@ -4,8 +4,9 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
 from titan.wire cimport (
-    WIRE_BAD_TAG, WIRE_BAD_TYPE, WIRE_TOO_LONG, Slice, get_length, get_varint,
-    in_charset, put_bytes, put_varint, skip_field, varint_size,
+    WIRE_BAD_TAG, WIRE_BAD_TYPE, WIRE_REPEATED, WIRE_TOO_LONG, WIRE_TRUNCATED, Slice,
+    count_packed, get_length, get_varint, in_charset, is_utf8, put_bytes, put_short,
+    put_varint, skip_field, varint_size,
 )
 from titan.trading.v1.reject_reason_hot cimport Rejection, size_rejection, put_rejection, decode_rejection, check_rejection
 
@@ -21,11 +22,11 @@ cdef struct Hello:
 cdef inline uint32_t size_hello(const Hello *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.principal_len:
-        size += 1 + varint_size(m.principal_len) + m.principal_len
+        size += 2 + m.principal_len
     if m.client_nonce_len:
-        size += 1 + varint_size(m.client_nonce_len) + m.client_nonce_len
+        size += 2 + m.client_nonce_len
     if m.identity_len:
-        size += 1 + varint_size(m.identity_len) + m.identity_len
+        size += 2 + m.identity_len
     return size
 
 cdef inline uint8_t *put_hello(const Hello *m, uint8_t *p) noexcept nogil:
@@ -33,27 +34,25 @@ cdef inline uint8_t *put_hello(const Hello *m, uint8_t *p) noexcept nogil:
     if m.principal_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.principal, m.principal_len)
+        p = put_short(p, m.principal, m.principal_len)
     if m.client_nonce_len:
         p[0] = 18
         p += 1
-        p = put_bytes(p, m.client_nonce, m.client_nonce_len)
+        p = put_short(p, m.client_nonce, m.client_nonce_len)
     if m.identity_len:
         p[0] = 26
         p += 1
-        p = put_bytes(p, m.identity, m.identity_len)
+        p = put_short(p, m.identity, m.identity_len)
     return p
 
 cdef inline int64_t encode_hello(const Hello *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_hello(m)
-    if size > cap:
+    if cap < 78 and size_hello(m) > cap:
         return -1
-    put_hello(m, out)
-    return size
+    return put_hello(m, out) - out
 
 cdef inline int decode_hello(const uint8_t *data, uint64_t size, Hello *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -61,39 +60,69 @@ cdef inline int decode_hello(const uint8_t *data, uint64_t size, Hello *m) noexc
     cdef int code
     memset(m, 0, sizeof(Hello))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 24:
                 return WIRE_TOO_LONG
             memcpy(m.principal, at, length)
             m.principal_len = length
             at += length
         elif tag == 18:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
-            memcpy(m.client_nonce, at, length)
+            if length == 16:
+                memcpy(m.client_nonce, at, 16)
+            else:
+                memcpy(m.client_nonce, at, length)
             m.client_nonce_len = length
             at += length
         elif tag == 26:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 32:
                 return WIRE_TOO_LONG
-            memcpy(m.identity, at, length)
+            if length == 32:
+                memcpy(m.identity, at, 32)
+            else:
+                memcpy(m.identity, at, length)
             m.identity_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0xeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -103,7 +132,7 @@ cdef inline int32_t check_hello(const Hello *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
     if (m.principal_len == 0):
         return 1
-    if (not in_charset(m.principal, m.principal_len, b"")):
+    if (not in_charset(m.principal, m.principal_len, 0x3ff200000000000ULL, 0x7fffffe87fffffeULL)):
         return 1
     if (m.client_nonce_len == 0):
         return 2
@@ -121,7 +150,7 @@ cdef struct Challenge:
 cdef inline uint32_t size_challenge(const Challenge *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.server_nonce_len:
-        size += 1 + varint_size(m.server_nonce_len) + m.server_nonce_len
+        size += 2 + m.server_nonce_len
     return size
 
 cdef inline uint8_t *put_challenge(const Challenge *m, uint8_t *p) noexcept nogil:
@@ -129,19 +158,17 @@ cdef inline uint8_t *put_challenge(const Challenge *m, uint8_t *p) noexcept nogi
     if m.server_nonce_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.server_nonce, m.server_nonce_len)
+        p = put_short(p, m.server_nonce, m.server_nonce_len)
     return p
 
 cdef inline int64_t encode_challenge(const Challenge *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_challenge(m)
-    if size > cap:
+    if cap < 18 and size_challenge(m) > cap:
         return -1
-    put_challenge(m, out)
-    return size
+    return put_challenge(m, out) - out
 
 cdef inline int decode_challenge(const uint8_t *data, uint64_t size, Challenge *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -149,21 +176,36 @@ cdef inline int decode_challenge(const uint8_t *data, uint64_t size, Challenge *
     cdef int code
     memset(m, 0, sizeof(Challenge))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
-            memcpy(m.server_nonce, at, length)
+            if length == 16:
+                memcpy(m.server_nonce, at, 16)
+            else:
+                memcpy(m.server_nonce, at, length)
             m.server_nonce_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x2ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -185,7 +227,7 @@ cdef struct Proof:
 cdef inline uint32_t size_proof(const Proof *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_build_len:
-        size += 1 + varint_size(m.client_build_len) + m.client_build_len
+        size += 2 + m.client_build_len
     return size
 
 cdef inline uint8_t *put_proof(const Proof *m, uint8_t *p) noexcept nogil:
@@ -193,19 +235,17 @@ cdef inline uint8_t *put_proof(const Proof *m, uint8_t *p) noexcept nogil:
     if m.client_build_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.client_build, m.client_build_len)
+        p = put_short(p, m.client_build, m.client_build_len)
     return p
 
 cdef inline int64_t encode_proof(const Proof *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_proof(m)
-    if size > cap:
+    if cap < 50 and size_proof(m) > cap:
         return -1
-    put_proof(m, out)
-    return size
+    return put_proof(m, out) - out
 
 cdef inline int decode_proof(const uint8_t *data, uint64_t size, Proof *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -213,21 +253,33 @@ cdef inline int decode_proof(const uint8_t *data, uint64_t size, Proof *m) noexc
     cdef int code
     memset(m, 0, sizeof(Proof))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 48:
                 return WIRE_TOO_LONG
             memcpy(m.client_build, at, length)
             m.client_build_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x2ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -235,6 +287,8 @@ cdef inline int decode_proof(const uint8_t *data, uint64_t size, Proof *m) noexc
 
 cdef inline int32_t check_proof(const Proof *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
+    if (not is_utf8(m.client_build, m.client_build_len)):
+        return 1
     return 0
 
 
@@ -252,17 +306,17 @@ cdef struct Ready:
 cdef inline uint32_t size_ready(const Ready *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.policy_hash_len:
-        size += 1 + varint_size(m.policy_hash_len) + m.policy_hash_len
+        size += 2 + m.policy_hash_len
     if m.exec_epoch:
         size += 1 + varint_size(<uint64_t>m.exec_epoch)
     if m.account_len:
-        size += 1 + varint_size(m.account_len) + m.account_len
+        size += 2 + m.account_len
     if m.state:
         size += 1 + varint_size(<uint64_t><int64_t>m.state)
     if m.boottime_ns:
         size += 1 + varint_size(<uint64_t>m.boottime_ns)
     if m.identity_len:
-        size += 1 + varint_size(m.identity_len) + m.identity_len
+        size += 2 + m.identity_len
     return size
 
 cdef inline uint8_t *put_ready(const Ready *m, uint8_t *p) noexcept nogil:
@@ -270,7 +324,7 @@ cdef inline uint8_t *put_ready(const Ready *m, uint8_t *p) noexcept nogil:
     if m.policy_hash_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.policy_hash, m.policy_hash_len)
+        p = put_short(p, m.policy_hash, m.policy_hash_len)
     if m.exec_epoch:
         p[0] = 16
         p += 1
@@ -278,7 +332,7 @@ cdef inline uint8_t *put_ready(const Ready *m, uint8_t *p) noexcept nogil:
     if m.account_len:
         p[0] = 26
         p += 1
-        p = put_bytes(p, m.account, m.account_len)
+        p = put_short(p, m.account, m.account_len)
     if m.state:
         p[0] = 32
         p += 1
@@ -290,19 +344,17 @@ cdef inline uint8_t *put_ready(const Ready *m, uint8_t *p) noexcept nogil:
     if m.identity_len:
         p[0] = 50
         p += 1
-        p = put_bytes(p, m.identity, m.identity_len)
+        p = put_short(p, m.identity, m.identity_len)
     return p
 
 cdef inline int64_t encode_ready(const Ready *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_ready(m)
-    if size > cap:
+    if cap < 127 and size_ready(m) > cap:
         return -1
-    put_ready(m, out)
-    return size
+    return put_ready(m, out) - out
 
 cdef inline int decode_ready(const uint8_t *data, uint64_t size, Ready *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -310,54 +362,96 @@ cdef inline int decode_ready(const uint8_t *data, uint64_t size, Ready *m) noexc
     cdef int code
     memset(m, 0, sizeof(Ready))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 32:
                 return WIRE_TOO_LONG
-            memcpy(m.policy_hash, at, length)
+            if length == 32:
+                memcpy(m.policy_hash, at, 32)
+            else:
+                memcpy(m.policy_hash, at, length)
             m.policy_hash_len = length
             at += length
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.exec_epoch = <uint64_t>value
         elif tag == 26:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 24:
                 return WIRE_TOO_LONG
             memcpy(m.account, at, length)
             m.account_len = length
             at += length
         elif tag == 32:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.state = <int32_t>value
         elif tag == 40:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.boottime_ns = <int64_t>value
         elif tag == 50:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 32:
                 return WIRE_TOO_LONG
-            memcpy(m.identity, at, length)
+            if length == 32:
+                memcpy(m.identity, at, 32)
+            else:
+                memcpy(m.identity, at, length)
             m.identity_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x7eULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -369,6 +463,8 @@ cdef inline int32_t check_ready(const Ready *m) noexcept nogil:
         return 1
     if (m.policy_hash_len != 0 and m.policy_hash_len != 32):
         return 1
+    if (not is_utf8(m.account, m.account_len)):
+        return 3
     if (m.identity_len != 0 and m.identity_len != 32):
         return 6
     return 0
@@ -394,14 +490,12 @@ cdef inline uint8_t *put_prepare(const Prepare *m, uint8_t *p) noexcept nogil:
 
 cdef inline int64_t encode_prepare(const Prepare *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_prepare(m)
-    if size > cap:
+    if size_prepare(m) > cap:
         return -1
-    put_prepare(m, out)
-    return size
+    return put_prepare(m, out) - out
 
 cdef inline int decode_prepare(const uint8_t *data, uint64_t size, Prepare *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -409,20 +503,34 @@ cdef inline int decode_prepare(const uint8_t *data, uint64_t size, Prepare *m) n
     cdef int code
     memset(m, 0, sizeof(Prepare))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.has_intent:
+                return WIRE_REPEATED
             m.intent.data = at
             m.intent.size = length
-            m.has_intent = True
             at += length
+            m.has_intent = True
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x2ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -430,7 +538,7 @@ cdef inline int decode_prepare(const uint8_t *data, uint64_t size, Prepare *m) n
 
 cdef inline int32_t check_prepare(const Prepare *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
-    if not m.has_intent:
+    if not (m.has_intent):
         return 1
     return 0
 
@@ -444,7 +552,7 @@ cdef struct Prepared:
 cdef inline uint32_t size_prepared(const Prepared *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 1 + varint_size(m.intent_id_len) + m.intent_id_len
+        size += 2 + m.intent_id_len
     if m.token:
         size += 1 + varint_size(<uint64_t>m.token)
     if m.expires_boottime_ns:
@@ -456,7 +564,7 @@ cdef inline uint8_t *put_prepared(const Prepared *m, uint8_t *p) noexcept nogil:
     if m.intent_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.intent_id, m.intent_id_len)
+        p = put_short(p, m.intent_id, m.intent_id_len)
     if m.token:
         p[0] = 16
         p += 1
@@ -469,14 +577,12 @@ cdef inline uint8_t *put_prepared(const Prepared *m, uint8_t *p) noexcept nogil:
 
 cdef inline int64_t encode_prepared(const Prepared *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_prepared(m)
-    if size > cap:
+    if cap < 40 and size_prepared(m) > cap:
         return -1
-    put_prepared(m, out)
-    return size
+    return put_prepared(m, out) - out
 
 cdef inline int decode_prepared(const uint8_t *data, uint64_t size, Prepared *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -484,31 +590,54 @@ cdef inline int decode_prepared(const uint8_t *data, uint64_t size, Prepared *m)
     cdef int code
     memset(m, 0, sizeof(Prepared))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
-            memcpy(m.intent_id, at, length)
+            if length == 16:
+                memcpy(m.intent_id, at, 16)
+            else:
+                memcpy(m.intent_id, at, length)
             m.intent_id_len = length
             at += length
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.token = <uint64_t>value
         elif tag == 24:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.expires_boottime_ns = <int64_t>value
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0xeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -531,7 +660,7 @@ cdef struct Confirm:
 cdef inline uint32_t size_confirm(const Confirm *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 1 + varint_size(m.intent_id_len) + m.intent_id_len
+        size += 2 + m.intent_id_len
     if m.token:
         size += 1 + varint_size(<uint64_t>m.token)
     return size
@@ -541,7 +670,7 @@ cdef inline uint8_t *put_confirm(const Confirm *m, uint8_t *p) noexcept nogil:
     if m.intent_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.intent_id, m.intent_id_len)
+        p = put_short(p, m.intent_id, m.intent_id_len)
     if m.token:
         p[0] = 16
         p += 1
@@ -550,14 +679,12 @@ cdef inline uint8_t *put_confirm(const Confirm *m, uint8_t *p) noexcept nogil:
 
 cdef inline int64_t encode_confirm(const Confirm *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_confirm(m)
-    if size > cap:
+    if cap < 29 and size_confirm(m) > cap:
         return -1
-    put_confirm(m, out)
-    return size
+    return put_confirm(m, out) - out
 
 cdef inline int decode_confirm(const uint8_t *data, uint64_t size, Confirm *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -565,26 +692,45 @@ cdef inline int decode_confirm(const uint8_t *data, uint64_t size, Confirm *m) n
     cdef int code
     memset(m, 0, sizeof(Confirm))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
-            memcpy(m.intent_id, at, length)
+            if length == 16:
+                memcpy(m.intent_id, at, 16)
+            else:
+                memcpy(m.intent_id, at, length)
             m.intent_id_len = length
             at += length
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.token = <uint64_t>value
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x6ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -609,11 +755,11 @@ cdef struct Accepted:
 cdef inline uint32_t size_accepted(const Accepted *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 1 + varint_size(m.intent_id_len) + m.intent_id_len
+        size += 2 + m.intent_id_len
     if m.lsn:
         size += 1 + varint_size(<uint64_t>m.lsn)
     if m.client_order_id_len:
-        size += 1 + varint_size(m.client_order_id_len) + m.client_order_id_len
+        size += 2 + m.client_order_id_len
     return size
 
 cdef inline uint8_t *put_accepted(const Accepted *m, uint8_t *p) noexcept nogil:
@@ -621,7 +767,7 @@ cdef inline uint8_t *put_accepted(const Accepted *m, uint8_t *p) noexcept nogil:
     if m.intent_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.intent_id, m.intent_id_len)
+        p = put_short(p, m.intent_id, m.intent_id_len)
     if m.lsn:
         p[0] = 16
         p += 1
@@ -629,19 +775,17 @@ cdef inline uint8_t *put_accepted(const Accepted *m, uint8_t *p) noexcept nogil:
     if m.client_order_id_len:
         p[0] = 26
         p += 1
-        p = put_bytes(p, m.client_order_id, m.client_order_id_len)
+        p = put_short(p, m.client_order_id, m.client_order_id_len)
     return p
 
 cdef inline int64_t encode_accepted(const Accepted *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_accepted(m)
-    if size > cap:
+    if cap < 67 and size_accepted(m) > cap:
         return -1
-    put_accepted(m, out)
-    return size
+    return put_accepted(m, out) - out
 
 cdef inline int decode_accepted(const uint8_t *data, uint64_t size, Accepted *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -649,35 +793,60 @@ cdef inline int decode_accepted(const uint8_t *data, uint64_t size, Accepted *m)
     cdef int code
     memset(m, 0, sizeof(Accepted))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
-            memcpy(m.intent_id, at, length)
+            if length == 16:
+                memcpy(m.intent_id, at, 16)
+            else:
+                memcpy(m.intent_id, at, length)
             m.intent_id_len = length
             at += length
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.lsn = <uint64_t>value
         elif tag == 26:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.client_order_id, at, length)
             m.client_order_id_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0xeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -689,6 +858,8 @@ cdef inline int32_t check_accepted(const Accepted *m) noexcept nogil:
         return 1
     if (m.intent_id_len != 0 and m.intent_id_len != 16):
         return 1
+    if (not is_utf8(m.client_order_id, m.client_order_id_len)):
+        return 3
     return 0
 
 
@@ -699,7 +870,7 @@ cdef struct Abort:
 cdef inline uint32_t size_abort(const Abort *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 1 + varint_size(m.intent_id_len) + m.intent_id_len
+        size += 2 + m.intent_id_len
     return size
 
 cdef inline uint8_t *put_abort(const Abort *m, uint8_t *p) noexcept nogil:
@@ -707,19 +878,17 @@ cdef inline uint8_t *put_abort(const Abort *m, uint8_t *p) noexcept nogil:
     if m.intent_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.intent_id, m.intent_id_len)
+        p = put_short(p, m.intent_id, m.intent_id_len)
     return p
 
 cdef inline int64_t encode_abort(const Abort *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_abort(m)
-    if size > cap:
+    if cap < 18 and size_abort(m) > cap:
         return -1
-    put_abort(m, out)
-    return size
+    return put_abort(m, out) - out
 
 cdef inline int decode_abort(const uint8_t *data, uint64_t size, Abort *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -727,21 +896,36 @@ cdef inline int decode_abort(const uint8_t *data, uint64_t size, Abort *m) noexc
     cdef int code
     memset(m, 0, sizeof(Abort))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
-            memcpy(m.intent_id, at, length)
+            if length == 16:
+                memcpy(m.intent_id, at, 16)
+            else:
+                memcpy(m.intent_id, at, length)
             m.intent_id_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x2ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -763,7 +947,7 @@ cdef struct Aborted:
 cdef inline uint32_t size_aborted(const Aborted *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 1 + varint_size(m.intent_id_len) + m.intent_id_len
+        size += 2 + m.intent_id_len
     return size
 
 cdef inline uint8_t *put_aborted(const Aborted *m, uint8_t *p) noexcept nogil:
@@ -771,19 +955,17 @@ cdef inline uint8_t *put_aborted(const Aborted *m, uint8_t *p) noexcept nogil:
     if m.intent_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.intent_id, m.intent_id_len)
+        p = put_short(p, m.intent_id, m.intent_id_len)
     return p
 
 cdef inline int64_t encode_aborted(const Aborted *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_aborted(m)
-    if size > cap:
+    if cap < 18 and size_aborted(m) > cap:
         return -1
-    put_aborted(m, out)
-    return size
+    return put_aborted(m, out) - out
 
 cdef inline int decode_aborted(const uint8_t *data, uint64_t size, Aborted *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -791,21 +973,36 @@ cdef inline int decode_aborted(const uint8_t *data, uint64_t size, Aborted *m) n
     cdef int code
     memset(m, 0, sizeof(Aborted))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
-            memcpy(m.intent_id, at, length)
+            if length == 16:
+                memcpy(m.intent_id, at, 16)
+            else:
+                memcpy(m.intent_id, at, length)
             m.intent_id_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x2ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -827,7 +1024,7 @@ cdef struct Status:
 cdef inline uint32_t size_status(const Status *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 1 + varint_size(m.intent_id_len) + m.intent_id_len
+        size += 2 + m.intent_id_len
     return size
 
 cdef inline uint8_t *put_status(const Status *m, uint8_t *p) noexcept nogil:
@@ -835,19 +1032,17 @@ cdef inline uint8_t *put_status(const Status *m, uint8_t *p) noexcept nogil:
     if m.intent_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.intent_id, m.intent_id_len)
+        p = put_short(p, m.intent_id, m.intent_id_len)
     return p
 
 cdef inline int64_t encode_status(const Status *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_status(m)
-    if size > cap:
+    if cap < 18 and size_status(m) > cap:
         return -1
-    put_status(m, out)
-    return size
+    return put_status(m, out) - out
 
 cdef inline int decode_status(const uint8_t *data, uint64_t size, Status *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -855,21 +1050,36 @@ cdef inline int decode_status(const uint8_t *data, uint64_t size, Status *m) noe
     cdef int code
     memset(m, 0, sizeof(Status))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
-            memcpy(m.intent_id, at, length)
+            if length == 16:
+                memcpy(m.intent_id, at, 16)
+            else:
+                memcpy(m.intent_id, at, length)
             m.intent_id_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x2ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -899,7 +1109,7 @@ cdef struct StatusReport:
 cdef inline uint32_t size_status_report(const StatusReport *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 1 + varint_size(m.intent_id_len) + m.intent_id_len
+        size += 2 + m.intent_id_len
     if m.state:
         size += 1 + varint_size(<uint64_t><int64_t>m.state)
     if m.lsn:
@@ -909,9 +1119,9 @@ cdef inline uint32_t size_status_report(const StatusReport *m) noexcept nogil:
     if m.leaves_qty_lots:
         size += 1 + varint_size(<uint64_t>m.leaves_qty_lots)
     if m.intent_digest_len:
-        size += 1 + varint_size(m.intent_digest_len) + m.intent_digest_len
+        size += 2 + m.intent_digest_len
     if m.client_order_id_len:
-        size += 1 + varint_size(m.client_order_id_len) + m.client_order_id_len
+        size += 2 + m.client_order_id_len
     return size
 
 cdef inline uint8_t *put_status_report(const StatusReport *m, uint8_t *p) noexcept nogil:
@@ -919,7 +1129,7 @@ cdef inline uint8_t *put_status_report(const StatusReport *m, uint8_t *p) noexce
     if m.intent_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.intent_id, m.intent_id_len)
+        p = put_short(p, m.intent_id, m.intent_id_len)
     if m.state:
         p[0] = 16
         p += 1
@@ -939,23 +1149,21 @@ cdef inline uint8_t *put_status_report(const StatusReport *m, uint8_t *p) noexce
     if m.intent_digest_len:
         p[0] = 50
         p += 1
-        p = put_bytes(p, m.intent_digest, m.intent_digest_len)
+        p = put_short(p, m.intent_digest, m.intent_digest_len)
     if m.client_order_id_len:
         p[0] = 58
         p += 1
-        p = put_bytes(p, m.client_order_id, m.client_order_id_len)
+        p = put_short(p, m.client_order_id, m.client_order_id_len)
     return p
 
 cdef inline int64_t encode_status_report(const StatusReport *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_status_report(m)
-    if size > cap:
+    if cap < 134 and size_status_report(m) > cap:
         return -1
-    put_status_report(m, out)
-    return size
+    return put_status_report(m, out) - out
 
 cdef inline int decode_status_report(const uint8_t *data, uint64_t size, StatusReport *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -963,59 +1171,105 @@ cdef inline int decode_status_report(const uint8_t *data, uint64_t size, StatusR
     cdef int code
     memset(m, 0, sizeof(StatusReport))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
-            memcpy(m.intent_id, at, length)
+            if length == 16:
+                memcpy(m.intent_id, at, 16)
+            else:
+                memcpy(m.intent_id, at, length)
             m.intent_id_len = length
             at += length
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.state = <int32_t>value
         elif tag == 24:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.lsn = <uint64_t>value
         elif tag == 32:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.cum_qty_lots = <int64_t>value
         elif tag == 40:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.leaves_qty_lots = <int64_t>value
         elif tag == 50:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 32:
                 return WIRE_TOO_LONG
-            memcpy(m.intent_digest, at, length)
+            if length == 32:
+                memcpy(m.intent_digest, at, 32)
+            else:
+                memcpy(m.intent_digest, at, length)
             m.intent_digest_len = length
             at += length
         elif tag == 58:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.client_order_id, at, length)
             m.client_order_id_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0xfeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -1029,6 +1283,8 @@ cdef inline int32_t check_status_report(const StatusReport *m) noexcept nogil:
         return 1
     if (m.intent_digest_len != 0 and m.intent_digest_len != 32):
         return 6
+    if (not is_utf8(m.client_order_id, m.client_order_id_len)):
+        return 7
     return 0
 
 
@@ -1039,7 +1295,7 @@ cdef struct Cancel:
 cdef inline uint32_t size_cancel(const Cancel *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 1 + varint_size(m.intent_id_len) + m.intent_id_len
+        size += 2 + m.intent_id_len
     return size
 
 cdef inline uint8_t *put_cancel(const Cancel *m, uint8_t *p) noexcept nogil:
@@ -1047,19 +1303,17 @@ cdef inline uint8_t *put_cancel(const Cancel *m, uint8_t *p) noexcept nogil:
     if m.intent_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.intent_id, m.intent_id_len)
+        p = put_short(p, m.intent_id, m.intent_id_len)
     return p
 
 cdef inline int64_t encode_cancel(const Cancel *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_cancel(m)
-    if size > cap:
+    if cap < 18 and size_cancel(m) > cap:
         return -1
-    put_cancel(m, out)
-    return size
+    return put_cancel(m, out) - out
 
 cdef inline int decode_cancel(const uint8_t *data, uint64_t size, Cancel *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -1067,21 +1321,36 @@ cdef inline int decode_cancel(const uint8_t *data, uint64_t size, Cancel *m) noe
     cdef int code
     memset(m, 0, sizeof(Cancel))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
-            memcpy(m.intent_id, at, length)
+            if length == 16:
+                memcpy(m.intent_id, at, 16)
+            else:
+                memcpy(m.intent_id, at, length)
             m.intent_id_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x2ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -1104,7 +1373,7 @@ cdef struct CancelAccepted:
 cdef inline uint32_t size_cancel_accepted(const CancelAccepted *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 1 + varint_size(m.intent_id_len) + m.intent_id_len
+        size += 2 + m.intent_id_len
     if m.lsn:
         size += 1 + varint_size(<uint64_t>m.lsn)
     return size
@@ -1114,7 +1383,7 @@ cdef inline uint8_t *put_cancel_accepted(const CancelAccepted *m, uint8_t *p) no
     if m.intent_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.intent_id, m.intent_id_len)
+        p = put_short(p, m.intent_id, m.intent_id_len)
     if m.lsn:
         p[0] = 16
         p += 1
@@ -1123,14 +1392,12 @@ cdef inline uint8_t *put_cancel_accepted(const CancelAccepted *m, uint8_t *p) no
 
 cdef inline int64_t encode_cancel_accepted(const CancelAccepted *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_cancel_accepted(m)
-    if size > cap:
+    if cap < 29 and size_cancel_accepted(m) > cap:
         return -1
-    put_cancel_accepted(m, out)
-    return size
+    return put_cancel_accepted(m, out) - out
 
 cdef inline int decode_cancel_accepted(const uint8_t *data, uint64_t size, CancelAccepted *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -1138,26 +1405,45 @@ cdef inline int decode_cancel_accepted(const uint8_t *data, uint64_t size, Cance
     cdef int code
     memset(m, 0, sizeof(CancelAccepted))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
-            memcpy(m.intent_id, at, length)
+            if length == 16:
+                memcpy(m.intent_id, at, 16)
+            else:
+                memcpy(m.intent_id, at, length)
             m.intent_id_len = length
             at += length
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.lsn = <uint64_t>value
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x6ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -1191,14 +1477,12 @@ cdef inline uint8_t *put_ping(const Ping *m, uint8_t *p) noexcept nogil:
 
 cdef inline int64_t encode_ping(const Ping *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_ping(m)
-    if size > cap:
+    if cap < 11 and size_ping(m) > cap:
         return -1
-    put_ping(m, out)
-    return size
+    return put_ping(m, out) - out
 
 cdef inline int decode_ping(const uint8_t *data, uint64_t size, Ping *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -1206,17 +1490,27 @@ cdef inline int decode_ping(const uint8_t *data, uint64_t size, Ping *m) noexcep
     cdef int code
     memset(m, 0, sizeof(Ping))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 8:
-            code = get_varint(&at, end, &value)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 8:
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.echo = <uint64_t>value
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x2ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -1260,14 +1554,12 @@ cdef inline uint8_t *put_pong(const Pong *m, uint8_t *p) noexcept nogil:
 
 cdef inline int64_t encode_pong(const Pong *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_pong(m)
-    if size > cap:
+    if cap < 33 and size_pong(m) > cap:
         return -1
-    put_pong(m, out)
-    return size
+    return put_pong(m, out) - out
 
 cdef inline int decode_pong(const uint8_t *data, uint64_t size, Pong *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -1275,27 +1567,45 @@ cdef inline int decode_pong(const uint8_t *data, uint64_t size, Pong *m) noexcep
     cdef int code
     memset(m, 0, sizeof(Pong))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 8:
-            code = get_varint(&at, end, &value)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 8:
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.echo = <uint64_t>value
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.boottime_ns = <int64_t>value
         elif tag == 24:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.state = <int32_t>value
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0xeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -1326,14 +1636,12 @@ cdef inline uint8_t *put_halt_request(const HaltRequest *m, uint8_t *p) noexcept
 
 cdef inline int64_t encode_halt_request(const HaltRequest *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_halt_request(m)
-    if size > cap:
+    if cap < 131 and size_halt_request(m) > cap:
         return -1
-    put_halt_request(m, out)
-    return size
+    return put_halt_request(m, out) - out
 
 cdef inline int decode_halt_request(const uint8_t *data, uint64_t size, HaltRequest *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -1341,21 +1649,33 @@ cdef inline int decode_halt_request(const uint8_t *data, uint64_t size, HaltRequ
     cdef int code
     memset(m, 0, sizeof(HaltRequest))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 128:
                 return WIRE_TOO_LONG
             memcpy(m.text, at, length)
             m.text_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x2ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -1365,7 +1685,7 @@ cdef inline int32_t check_halt_request(const HaltRequest *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
     if (m.text_len == 0):
         return 1
-    if (not in_charset(m.text, m.text_len, b"*")):
+    if (not in_charset(m.text, m.text_len, 0xffffffff00000000ULL, 0x7fffffffffffffffULL)):
         return 1
     return 0
 
@@ -1396,14 +1716,12 @@ cdef inline uint8_t *put_halt_accepted(const HaltAccepted *m, uint8_t *p) noexce
 
 cdef inline int64_t encode_halt_accepted(const HaltAccepted *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_halt_accepted(m)
-    if size > cap:
+    if cap < 22 and size_halt_accepted(m) > cap:
         return -1
-    put_halt_accepted(m, out)
-    return size
+    return put_halt_accepted(m, out) - out
 
 cdef inline int decode_halt_accepted(const uint8_t *data, uint64_t size, HaltAccepted *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -1411,22 +1729,36 @@ cdef inline int decode_halt_accepted(const uint8_t *data, uint64_t size, HaltAcc
     cdef int code
     memset(m, 0, sizeof(HaltAccepted))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 8:
-            code = get_varint(&at, end, &value)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 8:
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.halt_epoch = <uint64_t>value
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.lsn = <uint64_t>value
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x6ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -1445,9 +1777,9 @@ cdef struct Refused:
 
 cdef inline uint32_t size_refused(const Refused *m) noexcept nogil:
     cdef uint32_t size = 0
-    cdef uint32_t part, i
+    cdef uint32_t part
     if m.intent_id_len:
-        size += 1 + varint_size(m.intent_id_len) + m.intent_id_len
+        size += 2 + m.intent_id_len
     if m.has_rejection:
         part = size_rejection(&m.rejection)
         size += 1 + varint_size(part) + part
@@ -1458,7 +1790,7 @@ cdef inline uint8_t *put_refused(const Refused *m, uint8_t *p) noexcept nogil:
     if m.intent_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.intent_id, m.intent_id_len)
+        p = put_short(p, m.intent_id, m.intent_id_len)
     if m.has_rejection:
         p[0] = 18
         p += 1
@@ -1468,14 +1800,12 @@ cdef inline uint8_t *put_refused(const Refused *m, uint8_t *p) noexcept nogil:
 
 cdef inline int64_t encode_refused(const Refused *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_refused(m)
-    if size > cap:
+    if cap < 235 and size_refused(m) > cap:
         return -1
-    put_refused(m, out)
-    return size
+    return put_refused(m, out) - out
 
 cdef inline int decode_refused(const uint8_t *data, uint64_t size, Refused *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -1483,30 +1813,53 @@ cdef inline int decode_refused(const uint8_t *data, uint64_t size, Refused *m) n
     cdef int code
     memset(m, 0, sizeof(Refused))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
-            memcpy(m.intent_id, at, length)
+            if length == 16:
+                memcpy(m.intent_id, at, 16)
+            else:
+                memcpy(m.intent_id, at, length)
             m.intent_id_len = length
             at += length
         elif tag == 18:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.has_rejection:
+                return WIRE_REPEATED
             code = decode_rejection(at, length, &m.rejection)
             if code:
                 return code
-            m.has_rejection = True
             at += length
+            m.has_rejection = True
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x6ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code

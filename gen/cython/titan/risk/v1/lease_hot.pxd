@@ -4,8 +4,9 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
 from titan.wire cimport (
-    WIRE_BAD_TAG, WIRE_BAD_TYPE, WIRE_TOO_LONG, Slice, get_length, get_varint,
-    in_charset, put_bytes, put_varint, skip_field, varint_size,
+    WIRE_BAD_TAG, WIRE_BAD_TYPE, WIRE_REPEATED, WIRE_TOO_LONG, WIRE_TRUNCATED, Slice,
+    count_packed, get_length, get_varint, in_charset, is_utf8, put_bytes, put_short,
+    put_varint, skip_field, varint_size,
 )
 
 
@@ -18,7 +19,7 @@ cdef struct PhaseBudget:
 cdef inline uint32_t size_phase_budget(const PhaseBudget *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.phase_id_len:
-        size += 1 + varint_size(m.phase_id_len) + m.phase_id_len
+        size += 2 + m.phase_id_len
     if m.max_notional_nanos:
         size += 1 + varint_size(<uint64_t>m.max_notional_nanos)
     if m.allowed:
@@ -30,28 +31,25 @@ cdef inline uint8_t *put_phase_budget(const PhaseBudget *m, uint8_t *p) noexcept
     if m.phase_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.phase_id, m.phase_id_len)
+        p = put_short(p, m.phase_id, m.phase_id_len)
     if m.max_notional_nanos:
         p[0] = 16
         p += 1
         p = put_varint(p, <uint64_t>m.max_notional_nanos)
     if m.allowed:
         p[0] = 24
-        p += 1
-        p[0] = 1 if m.allowed else 0
-        p += 1
+        p[1] = 1 if m.allowed else 0
+        p += 2
     return p
 
 cdef inline int64_t encode_phase_budget(const PhaseBudget *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_phase_budget(m)
-    if size > cap:
+    if cap < 39 and size_phase_budget(m) > cap:
         return -1
-    put_phase_budget(m, out)
-    return size
+    return put_phase_budget(m, out) - out
 
 cdef inline int decode_phase_budget(const uint8_t *data, uint64_t size, PhaseBudget *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -59,31 +57,51 @@ cdef inline int decode_phase_budget(const uint8_t *data, uint64_t size, PhaseBud
     cdef int code
     memset(m, 0, sizeof(PhaseBudget))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 24:
                 return WIRE_TOO_LONG
             memcpy(m.phase_id, at, length)
             m.phase_id_len = length
             at += length
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.max_notional_nanos = <int64_t>value
         elif tag == 24:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.allowed = value != 0
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0xeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -93,7 +111,7 @@ cdef inline int32_t check_phase_budget(const PhaseBudget *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
     if (m.phase_id_len == 0):
         return 1
-    if (not in_charset(m.phase_id, m.phase_id_len, b"")):
+    if (not in_charset(m.phase_id, m.phase_id_len, 0x3ff200000000000ULL, 0x7fffffe87fffffeULL)):
         return 1
     if (m.max_notional_nanos < 0):
         return 2
@@ -112,21 +130,22 @@ cdef struct RiskLease:
     uint32_t truth_score
     uint32_t max_leverage_pct
     int64_t max_gross_notional_nanos
-    PhaseBudget budgets[16]
-    uint32_t budgets_count
     uint64_t applied_lsn
     int32_t cause
     int64_t granted_at_ns
     uint64_t halt_epoch
     uint32_t min_score_open
+    uint32_t budgets_count
+    PhaseBudget budgets[16]
 
 cdef inline uint32_t size_risk_lease(const RiskLease *m) noexcept nogil:
     cdef uint32_t size = 0
-    cdef uint32_t part, i
+    cdef uint32_t part
+    cdef uint32_t i
     if m.account_len:
-        size += 1 + varint_size(m.account_len) + m.account_len
+        size += 2 + m.account_len
     if m.policy_hash_len:
-        size += 1 + varint_size(m.policy_hash_len) + m.policy_hash_len
+        size += 2 + m.policy_hash_len
     if m.brain_epoch:
         size += 1 + varint_size(<uint64_t>m.brain_epoch)
     if m.lease_sequence:
@@ -160,14 +179,15 @@ cdef inline uint32_t size_risk_lease(const RiskLease *m) noexcept nogil:
 cdef inline uint8_t *put_risk_lease(const RiskLease *m, uint8_t *p) noexcept nogil:
     """Writes size_risk_lease(m) bytes and answers the end."""
     cdef uint32_t i
+    cdef uint8_t *start
     if m.account_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.account, m.account_len)
+        p = put_short(p, m.account, m.account_len)
     if m.policy_hash_len:
         p[0] = 18
         p += 1
-        p = put_bytes(p, m.policy_hash, m.policy_hash_len)
+        p = put_short(p, m.policy_hash, m.policy_hash_len)
     if m.brain_epoch:
         p[0] = 24
         p += 1
@@ -200,8 +220,9 @@ cdef inline uint8_t *put_risk_lease(const RiskLease *m, uint8_t *p) noexcept nog
         for i in range(m.budgets_count):
             p[0] = 82
             p += 1
-            p = put_varint(p, size_phase_budget(&m.budgets[i]))
-            p = put_phase_budget(&m.budgets[i], p)
+            start = p
+            p = put_phase_budget(&m.budgets[i], p + 1)
+            start[0] = <uint8_t>(p - start - 1)
     if m.applied_lsn:
         p[0] = 88
         p += 1
@@ -226,83 +247,132 @@ cdef inline uint8_t *put_risk_lease(const RiskLease *m, uint8_t *p) noexcept nog
 
 cdef inline int64_t encode_risk_lease(const RiskLease *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_risk_lease(m)
-    if size > cap:
+    if cap < 828 and size_risk_lease(m) > cap:
         return -1
-    put_risk_lease(m, out)
-    return size
+    return put_risk_lease(m, out) - out
 
 cdef inline int decode_risk_lease(const uint8_t *data, uint64_t size, RiskLease *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
     cdef uint32_t length
     cdef int code
-    memset(m, 0, sizeof(RiskLease))
+    memset(m, 0, <size_t>(<char *>&m.budgets[0] - <char *>m))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 24:
                 return WIRE_TOO_LONG
             memcpy(m.account, at, length)
             m.account_len = length
             at += length
         elif tag == 18:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 32:
                 return WIRE_TOO_LONG
-            memcpy(m.policy_hash, at, length)
+            if length == 32:
+                memcpy(m.policy_hash, at, 32)
+            else:
+                memcpy(m.policy_hash, at, length)
             m.policy_hash_len = length
             at += length
         elif tag == 24:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.brain_epoch = <uint64_t>value
         elif tag == 32:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.lease_sequence = <uint64_t>value
         elif tag == 40:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.state = <int32_t>value
         elif tag == 48:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.ttl_ms = <uint32_t>value
         elif tag == 56:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.truth_score = <uint32_t>value
         elif tag == 64:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.max_leverage_pct = <uint32_t>value
         elif tag == 72:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.max_gross_notional_nanos = <int64_t>value
         elif tag == 82:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if m.budgets_count == 16:
                 return WIRE_TOO_LONG
             code = decode_phase_budget(at, length, &m.budgets[m.budgets_count])
@@ -311,31 +381,55 @@ cdef inline int decode_risk_lease(const uint8_t *data, uint64_t size, RiskLease 
             m.budgets_count += 1
             at += length
         elif tag == 88:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.applied_lsn = <uint64_t>value
         elif tag == 96:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.cause = <int32_t>value
         elif tag == 104:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.granted_at_ns = <int64_t>value
         elif tag == 112:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.halt_epoch = <uint64_t>value
         elif tag == 120:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.min_score_open = <uint32_t>value
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0xfffeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -347,7 +441,7 @@ cdef inline int32_t check_risk_lease(const RiskLease *m) noexcept nogil:
     cdef uint32_t i
     if (m.account_len == 0):
         return 1
-    if (not in_charset(m.account, m.account_len, b"")):
+    if (not in_charset(m.account, m.account_len, 0x3ff200000000000ULL, 0x7fffffe87fffffeULL)):
         return 1
     if (m.policy_hash_len == 0):
         return 2

@@ -4,8 +4,9 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
 from titan.wire cimport (
-    WIRE_BAD_TAG, WIRE_BAD_TYPE, WIRE_TOO_LONG, Slice, get_length, get_varint,
-    in_charset, put_bytes, put_varint, skip_field, varint_size,
+    WIRE_BAD_TAG, WIRE_BAD_TYPE, WIRE_REPEATED, WIRE_TOO_LONG, WIRE_TRUNCATED, Slice,
+    count_packed, get_length, get_varint, in_charset, is_utf8, put_bytes, put_short,
+    put_varint, skip_field, varint_size,
 )
 
 
@@ -41,15 +42,15 @@ cdef struct IntentSignal:
 cdef inline uint32_t size_intent_signal(const IntentSignal *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 1 + varint_size(m.intent_id_len) + m.intent_id_len
+        size += 2 + m.intent_id_len
     if m.policy_hash_len:
-        size += 1 + varint_size(m.policy_hash_len) + m.policy_hash_len
+        size += 2 + m.policy_hash_len
     if m.phase_id_len:
-        size += 1 + varint_size(m.phase_id_len) + m.phase_id_len
+        size += 2 + m.phase_id_len
     if m.account_len:
-        size += 1 + varint_size(m.account_len) + m.account_len
+        size += 2 + m.account_len
     if m.symbol_len:
-        size += 1 + varint_size(m.symbol_len) + m.symbol_len
+        size += 2 + m.symbol_len
     if m.instrument_version:
         size += 1 + varint_size(<uint64_t>m.instrument_version)
     if m.side:
@@ -69,15 +70,15 @@ cdef inline uint32_t size_intent_signal(const IntentSignal *m) noexcept nogil:
     if m.expires_at_boottime_ns:
         size += 1 + varint_size(<uint64_t>m.expires_at_boottime_ns)
     if m.supersedes_len:
-        size += 1 + varint_size(m.supersedes_len) + m.supersedes_len
+        size += 2 + m.supersedes_len
     if m.traceparent_len:
-        size += 2 + varint_size(m.traceparent_len) + m.traceparent_len
+        size += 3 + m.traceparent_len
     if m.arrival_mid_half_ticks:
         size += 2 + varint_size(<uint64_t>m.arrival_mid_half_ticks)
     if m.expected_edge_ppm:
         size += 2 + varint_size(<uint64_t><int64_t>m.expected_edge_ppm)
     if m.rule_len:
-        size += 2 + varint_size(m.rule_len) + m.rule_len
+        size += 3 + m.rule_len
     return size
 
 cdef inline uint8_t *put_intent_signal(const IntentSignal *m, uint8_t *p) noexcept nogil:
@@ -85,23 +86,23 @@ cdef inline uint8_t *put_intent_signal(const IntentSignal *m, uint8_t *p) noexce
     if m.intent_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.intent_id, m.intent_id_len)
+        p = put_short(p, m.intent_id, m.intent_id_len)
     if m.policy_hash_len:
         p[0] = 18
         p += 1
-        p = put_bytes(p, m.policy_hash, m.policy_hash_len)
+        p = put_short(p, m.policy_hash, m.policy_hash_len)
     if m.phase_id_len:
         p[0] = 26
         p += 1
-        p = put_bytes(p, m.phase_id, m.phase_id_len)
+        p = put_short(p, m.phase_id, m.phase_id_len)
     if m.account_len:
         p[0] = 34
         p += 1
-        p = put_bytes(p, m.account, m.account_len)
+        p = put_short(p, m.account, m.account_len)
     if m.symbol_len:
         p[0] = 42
         p += 1
-        p = put_bytes(p, m.symbol, m.symbol_len)
+        p = put_short(p, m.symbol, m.symbol_len)
     if m.instrument_version:
         p[0] = 48
         p += 1
@@ -128,9 +129,8 @@ cdef inline uint8_t *put_intent_signal(const IntentSignal *m, uint8_t *p) noexce
         p = put_varint(p, <uint64_t>m.price_ticks)
     if m.reduce_only:
         p[0] = 96
-        p += 1
-        p[0] = 1 if m.reduce_only else 0
-        p += 1
+        p[1] = 1 if m.reduce_only else 0
+        p += 2
     if m.created_at_ns:
         p[0] = 104
         p += 1
@@ -142,12 +142,12 @@ cdef inline uint8_t *put_intent_signal(const IntentSignal *m, uint8_t *p) noexce
     if m.supersedes_len:
         p[0] = 122
         p += 1
-        p = put_bytes(p, m.supersedes, m.supersedes_len)
+        p = put_short(p, m.supersedes, m.supersedes_len)
     if m.traceparent_len:
         p[0] = 130
         p[1] = 1
         p += 2
-        p = put_bytes(p, m.traceparent, m.traceparent_len)
+        p = put_short(p, m.traceparent, m.traceparent_len)
     if m.arrival_mid_half_ticks:
         p[0] = 136
         p[1] = 1
@@ -162,19 +162,17 @@ cdef inline uint8_t *put_intent_signal(const IntentSignal *m, uint8_t *p) noexce
         p[0] = 154
         p[1] = 1
         p += 2
-        p = put_bytes(p, m.rule, m.rule_len)
+        p = put_short(p, m.rule, m.rule_len)
     return p
 
 cdef inline int64_t encode_intent_signal(const IntentSignal *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_intent_signal(m)
-    if size > cap:
+    if cap < 350 and size_intent_signal(m) > cap:
         return -1
-    put_intent_signal(m, out)
-    return size
+    return put_intent_signal(m, out) - out
 
 cdef inline int decode_intent_signal(const uint8_t *data, uint64_t size, IntentSignal *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -182,139 +180,246 @@ cdef inline int decode_intent_signal(const uint8_t *data, uint64_t size, IntentS
     cdef int code
     memset(m, 0, sizeof(IntentSignal))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
-            memcpy(m.intent_id, at, length)
+            if length == 16:
+                memcpy(m.intent_id, at, 16)
+            else:
+                memcpy(m.intent_id, at, length)
             m.intent_id_len = length
             at += length
         elif tag == 18:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 32:
                 return WIRE_TOO_LONG
-            memcpy(m.policy_hash, at, length)
+            if length == 32:
+                memcpy(m.policy_hash, at, 32)
+            else:
+                memcpy(m.policy_hash, at, length)
             m.policy_hash_len = length
             at += length
         elif tag == 26:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 24:
                 return WIRE_TOO_LONG
             memcpy(m.phase_id, at, length)
             m.phase_id_len = length
             at += length
         elif tag == 34:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 24:
                 return WIRE_TOO_LONG
             memcpy(m.account, at, length)
             m.account_len = length
             at += length
         elif tag == 42:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 24:
                 return WIRE_TOO_LONG
             memcpy(m.symbol, at, length)
             m.symbol_len = length
             at += length
         elif tag == 48:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.instrument_version = <uint32_t>value
         elif tag == 56:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.side = <int32_t>value
         elif tag == 64:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.order_type = <int32_t>value
         elif tag == 72:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.time_in_force = <int32_t>value
         elif tag == 80:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.qty_lots = <int64_t>value
         elif tag == 88:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.price_ticks = <int64_t>value
         elif tag == 96:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.reduce_only = value != 0
         elif tag == 104:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.created_at_ns = <int64_t>value
         elif tag == 112:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.expires_at_boottime_ns = <int64_t>value
         elif tag == 122:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
-            memcpy(m.supersedes, at, length)
+            if length == 16:
+                memcpy(m.supersedes, at, 16)
+            else:
+                memcpy(m.supersedes, at, length)
             m.supersedes_len = length
             at += length
         elif tag == 130:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 55:
                 return WIRE_TOO_LONG
             memcpy(m.traceparent, at, length)
             m.traceparent_len = length
             at += length
         elif tag == 136:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.arrival_mid_half_ticks = <int64_t>value
         elif tag == 144:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.expected_edge_ppm = <int32_t>value
         elif tag == 154:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 32:
                 return WIRE_TOO_LONG
             memcpy(m.rule, at, length)
             m.rule_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0xffffeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -332,15 +437,15 @@ cdef inline int32_t check_intent_signal(const IntentSignal *m) noexcept nogil:
         return 2
     if (m.phase_id_len == 0):
         return 3
-    if (not in_charset(m.phase_id, m.phase_id_len, b"")):
+    if (not in_charset(m.phase_id, m.phase_id_len, 0x3ff200000000000ULL, 0x7fffffe87fffffeULL)):
         return 3
     if (m.account_len == 0):
         return 4
-    if (not in_charset(m.account, m.account_len, b"")):
+    if (not in_charset(m.account, m.account_len, 0x3ff200000000000ULL, 0x7fffffe87fffffeULL)):
         return 4
     if (m.symbol_len == 0):
         return 5
-    if (not in_charset(m.symbol, m.symbol_len, b"")):
+    if (not in_charset(m.symbol, m.symbol_len, 0x3ff200000000000ULL, 0x7fffffe87fffffeULL)):
         return 5
     if (m.instrument_version < 1):
         return 6
@@ -370,10 +475,10 @@ cdef inline int32_t check_intent_signal(const IntentSignal *m) noexcept nogil:
         return 14
     if (m.supersedes_len != 0 and m.supersedes_len != 16):
         return 15
-    if (not in_charset(m.traceparent, m.traceparent_len, b"")):
+    if (not in_charset(m.traceparent, m.traceparent_len, 0x3ff200000000000ULL, 0x7fffffe87fffffeULL)):
         return 16
     if (m.arrival_mid_half_ticks < 0):
         return 17
-    if (not in_charset(m.rule, m.rule_len, b".")):
+    if (not in_charset(m.rule, m.rule_len, 0x3ff600000000000ULL, 0x7fffffe87fffffeULL)):
         return 19
     return 0

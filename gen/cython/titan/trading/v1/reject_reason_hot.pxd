@@ -4,8 +4,9 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
 from titan.wire cimport (
-    WIRE_BAD_TAG, WIRE_BAD_TYPE, WIRE_TOO_LONG, Slice, get_length, get_varint,
-    in_charset, put_bytes, put_varint, skip_field, varint_size,
+    WIRE_BAD_TAG, WIRE_BAD_TYPE, WIRE_REPEATED, WIRE_TOO_LONG, WIRE_TRUNCATED, Slice,
+    count_packed, get_length, get_varint, in_charset, is_utf8, put_bytes, put_short,
+    put_varint, skip_field, varint_size,
 )
 
 
@@ -43,21 +44,18 @@ cdef inline uint8_t *put_check(const Check *m, uint8_t *p) noexcept nogil:
         p = put_varint(p, <uint64_t>m.limit)
     if m.passed:
         p[0] = 32
-        p += 1
-        p[0] = 1 if m.passed else 0
-        p += 1
+        p[1] = 1 if m.passed else 0
+        p += 2
     return p
 
 cdef inline int64_t encode_check(const Check *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_check(m)
-    if size > cap:
+    if cap < 35 and size_check(m) > cap:
         return -1
-    put_check(m, out)
-    return size
+    return put_check(m, out) - out
 
 cdef inline int decode_check(const uint8_t *data, uint64_t size, Check *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -65,32 +63,54 @@ cdef inline int decode_check(const uint8_t *data, uint64_t size, Check *m) noexc
     cdef int code
     memset(m, 0, sizeof(Check))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 8:
-            code = get_varint(&at, end, &value)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 8:
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.reason = <int32_t>value
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.value = <int64_t>value
         elif tag == 24:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.limit = <int64_t>value
         elif tag == 32:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.passed = value != 0
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x1eULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -119,7 +139,7 @@ cdef inline uint32_t size_rejection(const Rejection *m) noexcept nogil:
     if m.limit:
         size += 1 + varint_size(<uint64_t>m.limit)
     if m.field_len:
-        size += 1 + varint_size(m.field_len) + m.field_len
+        size += 2 + m.field_len
     if m.hint_len:
         size += 1 + varint_size(m.hint_len) + m.hint_len
     return size
@@ -141,7 +161,7 @@ cdef inline uint8_t *put_rejection(const Rejection *m, uint8_t *p) noexcept nogi
     if m.field_len:
         p[0] = 34
         p += 1
-        p = put_bytes(p, m.field, m.field_len)
+        p = put_short(p, m.field, m.field_len)
     if m.hint_len:
         p[0] = 42
         p += 1
@@ -150,14 +170,12 @@ cdef inline uint8_t *put_rejection(const Rejection *m, uint8_t *p) noexcept nogi
 
 cdef inline int64_t encode_rejection(const Rejection *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_rejection(m)
-    if size > cap:
+    if cap < 214 and size_rejection(m) > cap:
         return -1
-    put_rejection(m, out)
-    return size
+    return put_rejection(m, out) - out
 
 cdef inline int decode_rejection(const uint8_t *data, uint64_t size, Rejection *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -165,45 +183,75 @@ cdef inline int decode_rejection(const uint8_t *data, uint64_t size, Rejection *
     cdef int code
     memset(m, 0, sizeof(Rejection))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 8:
-            code = get_varint(&at, end, &value)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 8:
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.reason = <int32_t>value
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.value = <int64_t>value
         elif tag == 24:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.limit = <int64_t>value
         elif tag == 34:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 48:
                 return WIRE_TOO_LONG
             memcpy(m.field, at, length)
             m.field_len = length
             at += length
         elif tag == 42:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 128:
                 return WIRE_TOO_LONG
             memcpy(m.hint, at, length)
             m.hint_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x3eULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -211,4 +259,8 @@ cdef inline int decode_rejection(const uint8_t *data, uint64_t size, Rejection *
 
 cdef inline int32_t check_rejection(const Rejection *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
+    if (not is_utf8(m.field, m.field_len)):
+        return 4
+    if (not is_utf8(m.hint, m.hint_len)):
+        return 5
     return 0

@@ -4,21 +4,18 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
 from titan.wire cimport (
-    WIRE_BAD_TAG, WIRE_BAD_TYPE, WIRE_TOO_LONG, Slice, get_length, get_varint,
-    in_charset, put_bytes, put_varint, skip_field, varint_size,
+    WIRE_BAD_TAG, WIRE_BAD_TYPE, WIRE_REPEATED, WIRE_TOO_LONG, WIRE_TRUNCATED, Slice,
+    count_packed, get_length, get_varint, in_charset, is_utf8, put_bytes, put_short,
+    put_varint, skip_field, varint_size,
 )
 
 
 cdef struct BookSnapshot:
     uint64_t update_id
     Slice bid_price_ticks
-    bint has_bid_price_ticks
     Slice bid_qty_lots
-    bint has_bid_qty_lots
     Slice ask_price_ticks
-    bint has_ask_price_ticks
     Slice ask_qty_lots
-    bint has_ask_qty_lots
 
 cdef inline uint32_t size_book_snapshot(const BookSnapshot *m) noexcept nogil:
     cdef uint32_t size = 0
@@ -60,14 +57,12 @@ cdef inline uint8_t *put_book_snapshot(const BookSnapshot *m, uint8_t *p) noexce
 
 cdef inline int64_t encode_book_snapshot(const BookSnapshot *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_book_snapshot(m)
-    if size > cap:
+    if size_book_snapshot(m) > cap:
         return -1
-    put_book_snapshot(m, out)
-    return size
+    return put_book_snapshot(m, out) - out
 
 cdef inline int decode_book_snapshot(const uint8_t *data, uint64_t size, BookSnapshot *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -75,49 +70,87 @@ cdef inline int decode_book_snapshot(const uint8_t *data, uint64_t size, BookSna
     cdef int code
     memset(m, 0, sizeof(BookSnapshot))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 8:
-            code = get_varint(&at, end, &value)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 8:
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.update_id = <uint64_t>value
         elif tag == 18:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.bid_price_ticks.size:
+                return WIRE_REPEATED
             m.bid_price_ticks.data = at
             m.bid_price_ticks.size = length
-            m.has_bid_price_ticks = True
             at += length
         elif tag == 26:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.bid_qty_lots.size:
+                return WIRE_REPEATED
             m.bid_qty_lots.data = at
             m.bid_qty_lots.size = length
-            m.has_bid_qty_lots = True
             at += length
         elif tag == 34:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.ask_price_ticks.size:
+                return WIRE_REPEATED
             m.ask_price_ticks.data = at
             m.ask_price_ticks.size = length
-            m.has_ask_price_ticks = True
             at += length
         elif tag == 42:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.ask_qty_lots.size:
+                return WIRE_REPEATED
             m.ask_qty_lots.data = at
             m.ask_qty_lots.size = length
-            m.has_ask_qty_lots = True
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x3eULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -132,13 +165,9 @@ cdef struct BookDelta:
     uint64_t prev_update_id
     uint64_t update_id
     Slice bid_price_ticks
-    bint has_bid_price_ticks
     Slice bid_qty_lots
-    bint has_bid_qty_lots
     Slice ask_price_ticks
-    bint has_ask_price_ticks
     Slice ask_qty_lots
-    bint has_ask_qty_lots
 
 cdef inline uint32_t size_book_delta(const BookDelta *m) noexcept nogil:
     cdef uint32_t size = 0
@@ -186,14 +215,12 @@ cdef inline uint8_t *put_book_delta(const BookDelta *m, uint8_t *p) noexcept nog
 
 cdef inline int64_t encode_book_delta(const BookDelta *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_book_delta(m)
-    if size > cap:
+    if size_book_delta(m) > cap:
         return -1
-    put_book_delta(m, out)
-    return size
+    return put_book_delta(m, out) - out
 
 cdef inline int decode_book_delta(const uint8_t *data, uint64_t size, BookDelta *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -201,54 +228,96 @@ cdef inline int decode_book_delta(const uint8_t *data, uint64_t size, BookDelta 
     cdef int code
     memset(m, 0, sizeof(BookDelta))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 8:
-            code = get_varint(&at, end, &value)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 8:
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.prev_update_id = <uint64_t>value
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.update_id = <uint64_t>value
         elif tag == 26:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.bid_price_ticks.size:
+                return WIRE_REPEATED
             m.bid_price_ticks.data = at
             m.bid_price_ticks.size = length
-            m.has_bid_price_ticks = True
             at += length
         elif tag == 34:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.bid_qty_lots.size:
+                return WIRE_REPEATED
             m.bid_qty_lots.data = at
             m.bid_qty_lots.size = length
-            m.has_bid_qty_lots = True
             at += length
         elif tag == 42:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.ask_price_ticks.size:
+                return WIRE_REPEATED
             m.ask_price_ticks.data = at
             m.ask_price_ticks.size = length
-            m.has_ask_price_ticks = True
             at += length
         elif tag == 50:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.ask_qty_lots.size:
+                return WIRE_REPEATED
             m.ask_qty_lots.data = at
             m.ask_qty_lots.size = length
-            m.has_ask_qty_lots = True
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x7eULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -289,9 +358,8 @@ cdef inline uint8_t *put_public_trade(const PublicTrade *m, uint8_t *p) noexcept
         p = put_varint(p, <uint64_t>m.qty_lots)
     if m.seller_is_taker:
         p[0] = 24
-        p += 1
-        p[0] = 1 if m.seller_is_taker else 0
-        p += 1
+        p[1] = 1 if m.seller_is_taker else 0
+        p += 2
     if m.trade_id:
         p[0] = 32
         p += 1
@@ -300,14 +368,12 @@ cdef inline uint8_t *put_public_trade(const PublicTrade *m, uint8_t *p) noexcept
 
 cdef inline int64_t encode_public_trade(const PublicTrade *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_public_trade(m)
-    if size > cap:
+    if cap < 35 and size_public_trade(m) > cap:
         return -1
-    put_public_trade(m, out)
-    return size
+    return put_public_trade(m, out) - out
 
 cdef inline int decode_public_trade(const uint8_t *data, uint64_t size, PublicTrade *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -315,32 +381,54 @@ cdef inline int decode_public_trade(const uint8_t *data, uint64_t size, PublicTr
     cdef int code
     memset(m, 0, sizeof(PublicTrade))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 8:
-            code = get_varint(&at, end, &value)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 8:
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.price_ticks = <int64_t>value
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.qty_lots = <int64_t>value
         elif tag == 24:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.seller_is_taker = value != 0
         elif tag == 32:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.trade_id = <uint64_t>value
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x1eULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -362,14 +450,14 @@ cdef struct MarketEvent:
     int64_t event_time_ns
     int64_t recorded_ns
     int64_t event_boottime_ns
-    MarketEvent_body body
     int32_t body_case
+    MarketEvent_body body
 
 cdef inline uint32_t size_market_event(const MarketEvent *m) noexcept nogil:
     cdef uint32_t size = 0
-    cdef uint32_t part, i
+    cdef uint32_t part
     if m.symbol_len:
-        size += 1 + varint_size(m.symbol_len) + m.symbol_len
+        size += 2 + m.symbol_len
     if m.event_time_ns:
         size += 1 + varint_size(<uint64_t>m.event_time_ns)
     if m.recorded_ns:
@@ -389,10 +477,11 @@ cdef inline uint32_t size_market_event(const MarketEvent *m) noexcept nogil:
 
 cdef inline uint8_t *put_market_event(const MarketEvent *m, uint8_t *p) noexcept nogil:
     """Writes size_market_event(m) bytes and answers the end."""
+    cdef uint8_t *start
     if m.symbol_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.symbol, m.symbol_len)
+        p = put_short(p, m.symbol, m.symbol_len)
     if m.event_time_ns:
         p[0] = 16
         p += 1
@@ -414,8 +503,9 @@ cdef inline uint8_t *put_market_event(const MarketEvent *m, uint8_t *p) noexcept
     if m.body_case == 6:
         p[0] = 50
         p += 1
-        p = put_varint(p, size_public_trade(&m.body.public_trade))
-        p = put_public_trade(&m.body.public_trade, p)
+        start = p
+        p = put_public_trade(&m.body.public_trade, p + 1)
+        start[0] = <uint8_t>(p - start - 1)
     if m.event_boottime_ns:
         p[0] = 56
         p += 1
@@ -424,78 +514,124 @@ cdef inline uint8_t *put_market_event(const MarketEvent *m, uint8_t *p) noexcept
 
 cdef inline int64_t encode_market_event(const MarketEvent *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_market_event(m)
-    if size > cap:
+    if size_market_event(m) > cap:
         return -1
-    put_market_event(m, out)
-    return size
+    return put_market_event(m, out) - out
 
 cdef inline int decode_market_event(const uint8_t *data, uint64_t size, MarketEvent *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
     cdef uint32_t length
     cdef int code
-    memset(m, 0, sizeof(MarketEvent))
+    memset(m, 0, <size_t>(<char *>&m.body - <char *>m))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 24:
                 return WIRE_TOO_LONG
             memcpy(m.symbol, at, length)
             m.symbol_len = length
             at += length
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.event_time_ns = <int64_t>value
         elif tag == 24:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.recorded_ns = <int64_t>value
         elif tag == 34:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_book_snapshot(at, length, &m.body.book_snapshot)
             if code:
                 return code
             at += length
             m.body_case = 4
         elif tag == 42:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_book_delta(at, length, &m.body.book_delta)
             if code:
                 return code
             at += length
             m.body_case = 5
         elif tag == 50:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_public_trade(at, length, &m.body.public_trade)
             if code:
                 return code
             at += length
             m.body_case = 6
         elif tag == 56:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.event_boottime_ns = <int64_t>value
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0xfeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -506,7 +642,7 @@ cdef inline int32_t check_market_event(const MarketEvent *m) noexcept nogil:
     cdef int32_t inner
     if (m.symbol_len == 0):
         return 1
-    if (not in_charset(m.symbol, m.symbol_len, b"")):
+    if (not in_charset(m.symbol, m.symbol_len, 0x3ff200000000000ULL, 0x7fffffe87fffffeULL)):
         return 1
     if m.body_case == 4:
         inner = check_book_snapshot(&m.body.book_snapshot)

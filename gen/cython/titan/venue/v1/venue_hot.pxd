@@ -4,8 +4,9 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
 from titan.wire cimport (
-    WIRE_BAD_TAG, WIRE_BAD_TYPE, WIRE_TOO_LONG, Slice, get_length, get_varint,
-    in_charset, put_bytes, put_varint, skip_field, varint_size,
+    WIRE_BAD_TAG, WIRE_BAD_TYPE, WIRE_REPEATED, WIRE_TOO_LONG, WIRE_TRUNCATED, Slice,
+    count_packed, get_length, get_varint, in_charset, is_utf8, put_bytes, put_short,
+    put_varint, skip_field, varint_size,
 )
 from titan.venue.v1.market_hot cimport MarketEvent, size_market_event, put_market_event, decode_market_event, check_market_event
 
@@ -21,7 +22,7 @@ cdef inline uint32_t size_logon(const Logon *m) noexcept nogil:
     if m.role:
         size += 1 + varint_size(<uint64_t><int64_t>m.role)
     if m.account_len:
-        size += 1 + varint_size(m.account_len) + m.account_len
+        size += 2 + m.account_len
     if m.market_data:
         size += 2
     return size
@@ -35,24 +36,21 @@ cdef inline uint8_t *put_logon(const Logon *m, uint8_t *p) noexcept nogil:
     if m.account_len:
         p[0] = 18
         p += 1
-        p = put_bytes(p, m.account, m.account_len)
+        p = put_short(p, m.account, m.account_len)
     if m.market_data:
         p[0] = 24
-        p += 1
-        p[0] = 1 if m.market_data else 0
-        p += 1
+        p[1] = 1 if m.market_data else 0
+        p += 2
     return p
 
 cdef inline int64_t encode_logon(const Logon *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_logon(m)
-    if size > cap:
+    if cap < 39 and size_logon(m) > cap:
         return -1
-    put_logon(m, out)
-    return size
+    return put_logon(m, out) - out
 
 cdef inline int decode_logon(const uint8_t *data, uint64_t size, Logon *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -60,31 +58,51 @@ cdef inline int decode_logon(const uint8_t *data, uint64_t size, Logon *m) noexc
     cdef int code
     memset(m, 0, sizeof(Logon))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 8:
-            code = get_varint(&at, end, &value)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 8:
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.role = <int32_t>value
         elif tag == 18:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 24:
                 return WIRE_TOO_LONG
             memcpy(m.account, at, length)
             m.account_len = length
             at += length
         elif tag == 24:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.market_data = value != 0
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0xeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -96,7 +114,7 @@ cdef inline int32_t check_logon(const Logon *m) noexcept nogil:
         return 1
     if (m.role not in (0, 1, 2, 3)):
         return 1
-    if (not in_charset(m.account, m.account_len, b"")):
+    if (not in_charset(m.account, m.account_len, 0x3ff200000000000ULL, 0x7fffffe87fffffeULL)):
         return 2
     return 0
 
@@ -118,9 +136,9 @@ cdef struct SubmitOrder:
 cdef inline uint32_t size_submit_order(const SubmitOrder *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 1 + varint_size(m.client_order_id_len) + m.client_order_id_len
+        size += 2 + m.client_order_id_len
     if m.symbol_len:
-        size += 1 + varint_size(m.symbol_len) + m.symbol_len
+        size += 2 + m.symbol_len
     if m.side:
         size += 1 + varint_size(<uint64_t><int64_t>m.side)
     if m.order_type:
@@ -144,11 +162,11 @@ cdef inline uint8_t *put_submit_order(const SubmitOrder *m, uint8_t *p) noexcept
     if m.client_order_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.client_order_id, m.client_order_id_len)
+        p = put_short(p, m.client_order_id, m.client_order_id_len)
     if m.symbol_len:
         p[0] = 18
         p += 1
-        p = put_bytes(p, m.symbol, m.symbol_len)
+        p = put_short(p, m.symbol, m.symbol_len)
     if m.side:
         p[0] = 24
         p += 1
@@ -171,9 +189,8 @@ cdef inline uint8_t *put_submit_order(const SubmitOrder *m, uint8_t *p) noexcept
         p = put_varint(p, <uint64_t>m.price_ticks)
     if m.reduce_only:
         p[0] = 64
-        p += 1
-        p[0] = 1 if m.reduce_only else 0
-        p += 1
+        p[1] = 1 if m.reduce_only else 0
+        p += 2
     if m.signed_boottime_ns:
         p[0] = 72
         p += 1
@@ -186,14 +203,12 @@ cdef inline uint8_t *put_submit_order(const SubmitOrder *m, uint8_t *p) noexcept
 
 cdef inline int64_t encode_submit_order(const SubmitOrder *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_submit_order(m)
-    if size > cap:
+    if cap < 143 and size_submit_order(m) > cap:
         return -1
-    put_submit_order(m, out)
-    return size
+    return put_submit_order(m, out) - out
 
 cdef inline int decode_submit_order(const uint8_t *data, uint64_t size, SubmitOrder *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -201,70 +216,120 @@ cdef inline int decode_submit_order(const uint8_t *data, uint64_t size, SubmitOr
     cdef int code
     memset(m, 0, sizeof(SubmitOrder))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.client_order_id, at, length)
             m.client_order_id_len = length
             at += length
         elif tag == 18:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 24:
                 return WIRE_TOO_LONG
             memcpy(m.symbol, at, length)
             m.symbol_len = length
             at += length
         elif tag == 24:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.side = <int32_t>value
         elif tag == 32:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.order_type = <int32_t>value
         elif tag == 40:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.time_in_force = <int32_t>value
         elif tag == 48:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.qty_lots = <int64_t>value
         elif tag == 56:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.price_ticks = <int64_t>value
         elif tag == 64:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.reduce_only = value != 0
         elif tag == 72:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.signed_boottime_ns = <int64_t>value
         elif tag == 80:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.expires_boottime_ns = <int64_t>value
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x7feULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -274,11 +339,11 @@ cdef inline int32_t check_submit_order(const SubmitOrder *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
     if (m.client_order_id_len == 0):
         return 1
-    if (not in_charset(m.client_order_id, m.client_order_id_len, b"")):
+    if (not in_charset(m.client_order_id, m.client_order_id_len, 0x3ff200000000000ULL, 0x7fffffe87fffffeULL)):
         return 1
     if (m.symbol_len == 0):
         return 2
-    if (not in_charset(m.symbol, m.symbol_len, b"")):
+    if (not in_charset(m.symbol, m.symbol_len, 0x3ff200000000000ULL, 0x7fffffe87fffffeULL)):
         return 2
     if (m.side == 0):
         return 3
@@ -310,7 +375,7 @@ cdef struct CancelOrder:
 cdef inline uint32_t size_cancel_order(const CancelOrder *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 1 + varint_size(m.client_order_id_len) + m.client_order_id_len
+        size += 2 + m.client_order_id_len
     return size
 
 cdef inline uint8_t *put_cancel_order(const CancelOrder *m, uint8_t *p) noexcept nogil:
@@ -318,19 +383,17 @@ cdef inline uint8_t *put_cancel_order(const CancelOrder *m, uint8_t *p) noexcept
     if m.client_order_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.client_order_id, m.client_order_id_len)
+        p = put_short(p, m.client_order_id, m.client_order_id_len)
     return p
 
 cdef inline int64_t encode_cancel_order(const CancelOrder *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_cancel_order(m)
-    if size > cap:
+    if cap < 38 and size_cancel_order(m) > cap:
         return -1
-    put_cancel_order(m, out)
-    return size
+    return put_cancel_order(m, out) - out
 
 cdef inline int decode_cancel_order(const uint8_t *data, uint64_t size, CancelOrder *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -338,21 +401,33 @@ cdef inline int decode_cancel_order(const uint8_t *data, uint64_t size, CancelOr
     cdef int code
     memset(m, 0, sizeof(CancelOrder))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.client_order_id, at, length)
             m.client_order_id_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x2ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -362,7 +437,7 @@ cdef inline int32_t check_cancel_order(const CancelOrder *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
     if (m.client_order_id_len == 0):
         return 1
-    if (not in_charset(m.client_order_id, m.client_order_id_len, b"")):
+    if (not in_charset(m.client_order_id, m.client_order_id_len, 0x3ff200000000000ULL, 0x7fffffe87fffffeULL)):
         return 1
     return 0
 
@@ -374,7 +449,7 @@ cdef struct CancelAllOrders:
 cdef inline uint32_t size_cancel_all_orders(const CancelAllOrders *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.symbol_len:
-        size += 1 + varint_size(m.symbol_len) + m.symbol_len
+        size += 2 + m.symbol_len
     return size
 
 cdef inline uint8_t *put_cancel_all_orders(const CancelAllOrders *m, uint8_t *p) noexcept nogil:
@@ -382,19 +457,17 @@ cdef inline uint8_t *put_cancel_all_orders(const CancelAllOrders *m, uint8_t *p)
     if m.symbol_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.symbol, m.symbol_len)
+        p = put_short(p, m.symbol, m.symbol_len)
     return p
 
 cdef inline int64_t encode_cancel_all_orders(const CancelAllOrders *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_cancel_all_orders(m)
-    if size > cap:
+    if cap < 26 and size_cancel_all_orders(m) > cap:
         return -1
-    put_cancel_all_orders(m, out)
-    return size
+    return put_cancel_all_orders(m, out) - out
 
 cdef inline int decode_cancel_all_orders(const uint8_t *data, uint64_t size, CancelAllOrders *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -402,21 +475,33 @@ cdef inline int decode_cancel_all_orders(const uint8_t *data, uint64_t size, Can
     cdef int code
     memset(m, 0, sizeof(CancelAllOrders))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 24:
                 return WIRE_TOO_LONG
             memcpy(m.symbol, at, length)
             m.symbol_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x2ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -424,7 +509,7 @@ cdef inline int decode_cancel_all_orders(const uint8_t *data, uint64_t size, Can
 
 cdef inline int32_t check_cancel_all_orders(const CancelAllOrders *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
-    if (not in_charset(m.symbol, m.symbol_len, b"")):
+    if (not in_charset(m.symbol, m.symbol_len, 0x3ff200000000000ULL, 0x7fffffe87fffffeULL)):
         return 1
     return 0
 
@@ -436,7 +521,7 @@ cdef struct QueryOrder:
 cdef inline uint32_t size_query_order(const QueryOrder *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 1 + varint_size(m.client_order_id_len) + m.client_order_id_len
+        size += 2 + m.client_order_id_len
     return size
 
 cdef inline uint8_t *put_query_order(const QueryOrder *m, uint8_t *p) noexcept nogil:
@@ -444,19 +529,17 @@ cdef inline uint8_t *put_query_order(const QueryOrder *m, uint8_t *p) noexcept n
     if m.client_order_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.client_order_id, m.client_order_id_len)
+        p = put_short(p, m.client_order_id, m.client_order_id_len)
     return p
 
 cdef inline int64_t encode_query_order(const QueryOrder *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_query_order(m)
-    if size > cap:
+    if cap < 38 and size_query_order(m) > cap:
         return -1
-    put_query_order(m, out)
-    return size
+    return put_query_order(m, out) - out
 
 cdef inline int decode_query_order(const uint8_t *data, uint64_t size, QueryOrder *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -464,21 +547,33 @@ cdef inline int decode_query_order(const uint8_t *data, uint64_t size, QueryOrde
     cdef int code
     memset(m, 0, sizeof(QueryOrder))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.client_order_id, at, length)
             m.client_order_id_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x2ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -488,7 +583,7 @@ cdef inline int32_t check_query_order(const QueryOrder *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
     if (m.client_order_id_len == 0):
         return 1
-    if (not in_charset(m.client_order_id, m.client_order_id_len, b"")):
+    if (not in_charset(m.client_order_id, m.client_order_id_len, 0x3ff200000000000ULL, 0x7fffffe87fffffeULL)):
         return 1
     return 0
 
@@ -506,14 +601,10 @@ cdef inline uint8_t *put_query_open_orders(const QueryOpenOrders *m, uint8_t *p)
 
 cdef inline int64_t encode_query_open_orders(const QueryOpenOrders *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_query_open_orders(m)
-    if size > cap:
-        return -1
-    put_query_open_orders(m, out)
-    return size
+    return put_query_open_orders(m, out) - out
 
 cdef inline int decode_query_open_orders(const uint8_t *data, uint64_t size, QueryOpenOrders *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -521,9 +612,13 @@ cdef inline int decode_query_open_orders(const uint8_t *data, uint64_t size, Que
     cdef int code
     memset(m, 0, sizeof(QueryOpenOrders))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
+            if code:
+                return code
         if tag < 8 or tag >> 32:
             return WIRE_BAD_TAG
         code = skip_field(&at, end, <uint32_t>(tag & 7))
@@ -543,7 +638,7 @@ cdef struct QueryTrades:
 cdef inline uint32_t size_query_trades(const QueryTrades *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 1 + varint_size(m.client_order_id_len) + m.client_order_id_len
+        size += 2 + m.client_order_id_len
     return size
 
 cdef inline uint8_t *put_query_trades(const QueryTrades *m, uint8_t *p) noexcept nogil:
@@ -551,19 +646,17 @@ cdef inline uint8_t *put_query_trades(const QueryTrades *m, uint8_t *p) noexcept
     if m.client_order_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.client_order_id, m.client_order_id_len)
+        p = put_short(p, m.client_order_id, m.client_order_id_len)
     return p
 
 cdef inline int64_t encode_query_trades(const QueryTrades *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_query_trades(m)
-    if size > cap:
+    if cap < 38 and size_query_trades(m) > cap:
         return -1
-    put_query_trades(m, out)
-    return size
+    return put_query_trades(m, out) - out
 
 cdef inline int decode_query_trades(const uint8_t *data, uint64_t size, QueryTrades *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -571,21 +664,33 @@ cdef inline int decode_query_trades(const uint8_t *data, uint64_t size, QueryTra
     cdef int code
     memset(m, 0, sizeof(QueryTrades))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.client_order_id, at, length)
             m.client_order_id_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x2ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -595,7 +700,7 @@ cdef inline int32_t check_query_trades(const QueryTrades *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
     if (m.client_order_id_len == 0):
         return 1
-    if (not in_charset(m.client_order_id, m.client_order_id_len, b"")):
+    if (not in_charset(m.client_order_id, m.client_order_id_len, 0x3ff200000000000ULL, 0x7fffffe87fffffeULL)):
         return 1
     return 0
 
@@ -613,14 +718,10 @@ cdef inline uint8_t *put_query_positions(const QueryPositions *m, uint8_t *p) no
 
 cdef inline int64_t encode_query_positions(const QueryPositions *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_query_positions(m)
-    if size > cap:
-        return -1
-    put_query_positions(m, out)
-    return size
+    return put_query_positions(m, out) - out
 
 cdef inline int decode_query_positions(const uint8_t *data, uint64_t size, QueryPositions *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -628,9 +729,13 @@ cdef inline int decode_query_positions(const uint8_t *data, uint64_t size, Query
     cdef int code
     memset(m, 0, sizeof(QueryPositions))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
+            if code:
+                return code
         if tag < 8 or tag >> 32:
             return WIRE_BAD_TAG
         code = skip_field(&at, end, <uint32_t>(tag & 7))
@@ -652,7 +757,7 @@ cdef struct LogonAccepted:
 cdef inline uint32_t size_logon_accepted(const LogonAccepted *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.venue_len:
-        size += 1 + varint_size(m.venue_len) + m.venue_len
+        size += 2 + m.venue_len
     if m.boottime_ns:
         size += 1 + varint_size(<uint64_t>m.boottime_ns)
     if m.venue_epoch:
@@ -664,7 +769,7 @@ cdef inline uint8_t *put_logon_accepted(const LogonAccepted *m, uint8_t *p) noex
     if m.venue_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.venue, m.venue_len)
+        p = put_short(p, m.venue, m.venue_len)
     if m.boottime_ns:
         p[0] = 16
         p += 1
@@ -677,14 +782,12 @@ cdef inline uint8_t *put_logon_accepted(const LogonAccepted *m, uint8_t *p) noex
 
 cdef inline int64_t encode_logon_accepted(const LogonAccepted *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_logon_accepted(m)
-    if size > cap:
+    if cap < 40 and size_logon_accepted(m) > cap:
         return -1
-    put_logon_accepted(m, out)
-    return size
+    return put_logon_accepted(m, out) - out
 
 cdef inline int decode_logon_accepted(const uint8_t *data, uint64_t size, LogonAccepted *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -692,31 +795,51 @@ cdef inline int decode_logon_accepted(const uint8_t *data, uint64_t size, LogonA
     cdef int code
     memset(m, 0, sizeof(LogonAccepted))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
             memcpy(m.venue, at, length)
             m.venue_len = length
             at += length
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.boottime_ns = <int64_t>value
         elif tag == 24:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.venue_epoch = <uint64_t>value
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0xeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -724,6 +847,8 @@ cdef inline int decode_logon_accepted(const uint8_t *data, uint64_t size, LogonA
 
 cdef inline int32_t check_logon_accepted(const LogonAccepted *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
+    if (not is_utf8(m.venue, m.venue_len)):
+        return 1
     return 0
 
 
@@ -737,9 +862,9 @@ cdef struct OrderAck:
 cdef inline uint32_t size_order_ack(const OrderAck *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 1 + varint_size(m.client_order_id_len) + m.client_order_id_len
+        size += 2 + m.client_order_id_len
     if m.venue_order_id_len:
-        size += 1 + varint_size(m.venue_order_id_len) + m.venue_order_id_len
+        size += 2 + m.venue_order_id_len
     if m.venue_time_ns:
         size += 1 + varint_size(<uint64_t>m.venue_time_ns)
     return size
@@ -749,11 +874,11 @@ cdef inline uint8_t *put_order_ack(const OrderAck *m, uint8_t *p) noexcept nogil
     if m.client_order_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.client_order_id, m.client_order_id_len)
+        p = put_short(p, m.client_order_id, m.client_order_id_len)
     if m.venue_order_id_len:
         p[0] = 18
         p += 1
-        p = put_bytes(p, m.venue_order_id, m.venue_order_id_len)
+        p = put_short(p, m.venue_order_id, m.venue_order_id_len)
     if m.venue_time_ns:
         p[0] = 24
         p += 1
@@ -762,14 +887,12 @@ cdef inline uint8_t *put_order_ack(const OrderAck *m, uint8_t *p) noexcept nogil
 
 cdef inline int64_t encode_order_ack(const OrderAck *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_order_ack(m)
-    if size > cap:
+    if cap < 87 and size_order_ack(m) > cap:
         return -1
-    put_order_ack(m, out)
-    return size
+    return put_order_ack(m, out) - out
 
 cdef inline int decode_order_ack(const uint8_t *data, uint64_t size, OrderAck *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -777,35 +900,57 @@ cdef inline int decode_order_ack(const uint8_t *data, uint64_t size, OrderAck *m
     cdef int code
     memset(m, 0, sizeof(OrderAck))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.client_order_id, at, length)
             m.client_order_id_len = length
             at += length
         elif tag == 18:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.venue_order_id, at, length)
             m.venue_order_id_len = length
             at += length
         elif tag == 24:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.venue_time_ns = <int64_t>value
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0xeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -813,6 +958,10 @@ cdef inline int decode_order_ack(const uint8_t *data, uint64_t size, OrderAck *m
 
 cdef inline int32_t check_order_ack(const OrderAck *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
+    if (not is_utf8(m.client_order_id, m.client_order_id_len)):
+        return 1
+    if (not is_utf8(m.venue_order_id, m.venue_order_id_len)):
+        return 2
     return 0
 
 
@@ -828,11 +977,11 @@ cdef struct OrderReject:
 cdef inline uint32_t size_order_reject(const OrderReject *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 1 + varint_size(m.client_order_id_len) + m.client_order_id_len
+        size += 2 + m.client_order_id_len
     if m.code_len:
-        size += 1 + varint_size(m.code_len) + m.code_len
+        size += 2 + m.code_len
     if m.text_len:
-        size += 1 + varint_size(m.text_len) + m.text_len
+        size += 2 + m.text_len
     if m.venue_time_ns:
         size += 1 + varint_size(<uint64_t>m.venue_time_ns)
     return size
@@ -842,15 +991,15 @@ cdef inline uint8_t *put_order_reject(const OrderReject *m, uint8_t *p) noexcept
     if m.client_order_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.client_order_id, m.client_order_id_len)
+        p = put_short(p, m.client_order_id, m.client_order_id_len)
     if m.code_len:
         p[0] = 18
         p += 1
-        p = put_bytes(p, m.code, m.code_len)
+        p = put_short(p, m.code, m.code_len)
     if m.text_len:
         p[0] = 26
         p += 1
-        p = put_bytes(p, m.text, m.text_len)
+        p = put_short(p, m.text, m.text_len)
     if m.venue_time_ns:
         p[0] = 32
         p += 1
@@ -859,14 +1008,12 @@ cdef inline uint8_t *put_order_reject(const OrderReject *m, uint8_t *p) noexcept
 
 cdef inline int64_t encode_order_reject(const OrderReject *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_order_reject(m)
-    if size > cap:
+    if cap < 165 and size_order_reject(m) > cap:
         return -1
-    put_order_reject(m, out)
-    return size
+    return put_order_reject(m, out) - out
 
 cdef inline int decode_order_reject(const uint8_t *data, uint64_t size, OrderReject *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -874,44 +1021,72 @@ cdef inline int decode_order_reject(const uint8_t *data, uint64_t size, OrderRej
     cdef int code
     memset(m, 0, sizeof(OrderReject))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.client_order_id, at, length)
             m.client_order_id_len = length
             at += length
         elif tag == 18:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
             memcpy(m.code, at, length)
             m.code_len = length
             at += length
         elif tag == 26:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 96:
                 return WIRE_TOO_LONG
             memcpy(m.text, at, length)
             m.text_len = length
             at += length
         elif tag == 32:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.venue_time_ns = <int64_t>value
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x1eULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -919,6 +1094,12 @@ cdef inline int decode_order_reject(const uint8_t *data, uint64_t size, OrderRej
 
 cdef inline int32_t check_order_reject(const OrderReject *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
+    if (not is_utf8(m.client_order_id, m.client_order_id_len)):
+        return 1
+    if (not is_utf8(m.code, m.code_len)):
+        return 2
+    if (not is_utf8(m.text, m.text_len)):
+        return 3
     return 0
 
 
@@ -941,9 +1122,9 @@ cdef struct Trade:
 cdef inline uint32_t size_trade(const Trade *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 1 + varint_size(m.client_order_id_len) + m.client_order_id_len
+        size += 2 + m.client_order_id_len
     if m.trade_id_len:
-        size += 1 + varint_size(m.trade_id_len) + m.trade_id_len
+        size += 2 + m.trade_id_len
     if m.qty_lots:
         size += 1 + varint_size(<uint64_t>m.qty_lots)
     if m.price_ticks:
@@ -961,7 +1142,7 @@ cdef inline uint32_t size_trade(const Trade *m) noexcept nogil:
     if m.replayed:
         size += 2
     if m.venue_order_id_len:
-        size += 1 + varint_size(m.venue_order_id_len) + m.venue_order_id_len
+        size += 2 + m.venue_order_id_len
     return size
 
 cdef inline uint8_t *put_trade(const Trade *m, uint8_t *p) noexcept nogil:
@@ -969,11 +1150,11 @@ cdef inline uint8_t *put_trade(const Trade *m, uint8_t *p) noexcept nogil:
     if m.client_order_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.client_order_id, m.client_order_id_len)
+        p = put_short(p, m.client_order_id, m.client_order_id_len)
     if m.trade_id_len:
         p[0] = 18
         p += 1
-        p = put_bytes(p, m.trade_id, m.trade_id_len)
+        p = put_short(p, m.trade_id, m.trade_id_len)
     if m.qty_lots:
         p[0] = 24
         p += 1
@@ -1004,25 +1185,22 @@ cdef inline uint8_t *put_trade(const Trade *m, uint8_t *p) noexcept nogil:
         p = put_varint(p, <uint64_t>m.venue_time_ns)
     if m.replayed:
         p[0] = 80
-        p += 1
-        p[0] = 1 if m.replayed else 0
-        p += 1
+        p[1] = 1 if m.replayed else 0
+        p += 2
     if m.venue_order_id_len:
         p[0] = 90
         p += 1
-        p = put_bytes(p, m.venue_order_id, m.venue_order_id_len)
+        p = put_short(p, m.venue_order_id, m.venue_order_id_len)
     return p
 
 cdef inline int64_t encode_trade(const Trade *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_trade(m)
-    if size > cap:
+    if cap < 193 and size_trade(m) > cap:
         return -1
-    put_trade(m, out)
-    return size
+    return put_trade(m, out) - out
 
 cdef inline int decode_trade(const uint8_t *data, uint64_t size, Trade *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -1030,79 +1208,135 @@ cdef inline int decode_trade(const uint8_t *data, uint64_t size, Trade *m) noexc
     cdef int code
     memset(m, 0, sizeof(Trade))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.client_order_id, at, length)
             m.client_order_id_len = length
             at += length
         elif tag == 18:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.trade_id, at, length)
             m.trade_id_len = length
             at += length
         elif tag == 24:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.qty_lots = <int64_t>value
         elif tag == 32:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.price_ticks = <int64_t>value
         elif tag == 40:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.fee_nanos = <int64_t>value
         elif tag == 48:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.liquidity = <int32_t>value
         elif tag == 56:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.cum_qty_lots = <int64_t>value
         elif tag == 64:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.leaves_qty_lots = <int64_t>value
         elif tag == 72:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.venue_time_ns = <int64_t>value
         elif tag == 80:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.replayed = value != 0
         elif tag == 90:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.venue_order_id, at, length)
             m.venue_order_id_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0xffeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -1110,6 +1344,12 @@ cdef inline int decode_trade(const uint8_t *data, uint64_t size, Trade *m) noexc
 
 cdef inline int32_t check_trade(const Trade *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
+    if (not is_utf8(m.client_order_id, m.client_order_id_len)):
+        return 1
+    if (not is_utf8(m.trade_id, m.trade_id_len)):
+        return 2
+    if (not is_utf8(m.venue_order_id, m.venue_order_id_len)):
+        return 11
     return 0
 
 
@@ -1123,7 +1363,7 @@ cdef struct OrderCanceled:
 cdef inline uint32_t size_order_canceled(const OrderCanceled *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 1 + varint_size(m.client_order_id_len) + m.client_order_id_len
+        size += 2 + m.client_order_id_len
     if m.cum_qty_lots:
         size += 1 + varint_size(<uint64_t>m.cum_qty_lots)
     if m.expired:
@@ -1137,16 +1377,15 @@ cdef inline uint8_t *put_order_canceled(const OrderCanceled *m, uint8_t *p) noex
     if m.client_order_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.client_order_id, m.client_order_id_len)
+        p = put_short(p, m.client_order_id, m.client_order_id_len)
     if m.cum_qty_lots:
         p[0] = 16
         p += 1
         p = put_varint(p, <uint64_t>m.cum_qty_lots)
     if m.expired:
         p[0] = 24
-        p += 1
-        p[0] = 1 if m.expired else 0
-        p += 1
+        p[1] = 1 if m.expired else 0
+        p += 2
     if m.venue_time_ns:
         p[0] = 32
         p += 1
@@ -1155,14 +1394,12 @@ cdef inline uint8_t *put_order_canceled(const OrderCanceled *m, uint8_t *p) noex
 
 cdef inline int64_t encode_order_canceled(const OrderCanceled *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_order_canceled(m)
-    if size > cap:
+    if cap < 62 and size_order_canceled(m) > cap:
         return -1
-    put_order_canceled(m, out)
-    return size
+    return put_order_canceled(m, out) - out
 
 cdef inline int decode_order_canceled(const uint8_t *data, uint64_t size, OrderCanceled *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -1170,36 +1407,60 @@ cdef inline int decode_order_canceled(const uint8_t *data, uint64_t size, OrderC
     cdef int code
     memset(m, 0, sizeof(OrderCanceled))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.client_order_id, at, length)
             m.client_order_id_len = length
             at += length
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.cum_qty_lots = <int64_t>value
         elif tag == 24:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.expired = value != 0
         elif tag == 32:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.venue_time_ns = <int64_t>value
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x1eULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -1207,6 +1468,8 @@ cdef inline int decode_order_canceled(const uint8_t *data, uint64_t size, OrderC
 
 cdef inline int32_t check_order_canceled(const OrderCanceled *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
+    if (not is_utf8(m.client_order_id, m.client_order_id_len)):
+        return 1
     return 0
 
 
@@ -1221,11 +1484,11 @@ cdef struct CancelReject:
 cdef inline uint32_t size_cancel_reject(const CancelReject *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 1 + varint_size(m.client_order_id_len) + m.client_order_id_len
+        size += 2 + m.client_order_id_len
     if m.code_len:
-        size += 1 + varint_size(m.code_len) + m.code_len
+        size += 2 + m.code_len
     if m.text_len:
-        size += 1 + varint_size(m.text_len) + m.text_len
+        size += 2 + m.text_len
     return size
 
 cdef inline uint8_t *put_cancel_reject(const CancelReject *m, uint8_t *p) noexcept nogil:
@@ -1233,27 +1496,25 @@ cdef inline uint8_t *put_cancel_reject(const CancelReject *m, uint8_t *p) noexce
     if m.client_order_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.client_order_id, m.client_order_id_len)
+        p = put_short(p, m.client_order_id, m.client_order_id_len)
     if m.code_len:
         p[0] = 18
         p += 1
-        p = put_bytes(p, m.code, m.code_len)
+        p = put_short(p, m.code, m.code_len)
     if m.text_len:
         p[0] = 26
         p += 1
-        p = put_bytes(p, m.text, m.text_len)
+        p = put_short(p, m.text, m.text_len)
     return p
 
 cdef inline int64_t encode_cancel_reject(const CancelReject *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_cancel_reject(m)
-    if size > cap:
+    if cap < 154 and size_cancel_reject(m) > cap:
         return -1
-    put_cancel_reject(m, out)
-    return size
+    return put_cancel_reject(m, out) - out
 
 cdef inline int decode_cancel_reject(const uint8_t *data, uint64_t size, CancelReject *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -1261,39 +1522,63 @@ cdef inline int decode_cancel_reject(const uint8_t *data, uint64_t size, CancelR
     cdef int code
     memset(m, 0, sizeof(CancelReject))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.client_order_id, at, length)
             m.client_order_id_len = length
             at += length
         elif tag == 18:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
             memcpy(m.code, at, length)
             m.code_len = length
             at += length
         elif tag == 26:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 96:
                 return WIRE_TOO_LONG
             memcpy(m.text, at, length)
             m.text_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0xeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -1301,6 +1586,12 @@ cdef inline int decode_cancel_reject(const uint8_t *data, uint64_t size, CancelR
 
 cdef inline int32_t check_cancel_reject(const CancelReject *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
+    if (not is_utf8(m.client_order_id, m.client_order_id_len)):
+        return 1
+    if (not is_utf8(m.code, m.code_len)):
+        return 2
+    if (not is_utf8(m.text, m.text_len)):
+        return 3
     return 0
 
 
@@ -1324,19 +1615,19 @@ cdef struct OrderState:
 cdef inline uint32_t size_order_state(const OrderState *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 1 + varint_size(m.client_order_id_len) + m.client_order_id_len
+        size += 2 + m.client_order_id_len
     if m.found:
         size += 2
     if m.ord_status:
         size += 1 + varint_size(<uint64_t><int64_t>m.ord_status)
     if m.venue_order_id_len:
-        size += 1 + varint_size(m.venue_order_id_len) + m.venue_order_id_len
+        size += 2 + m.venue_order_id_len
     if m.cum_qty_lots:
         size += 1 + varint_size(<uint64_t>m.cum_qty_lots)
     if m.leaves_qty_lots:
         size += 1 + varint_size(<uint64_t>m.leaves_qty_lots)
     if m.symbol_len:
-        size += 1 + varint_size(m.symbol_len) + m.symbol_len
+        size += 2 + m.symbol_len
     if m.side:
         size += 1 + varint_size(<uint64_t><int64_t>m.side)
     if m.qty_lots:
@@ -1344,7 +1635,7 @@ cdef inline uint32_t size_order_state(const OrderState *m) noexcept nogil:
     if m.price_ticks:
         size += 1 + varint_size(<uint64_t>m.price_ticks)
     if m.reject_code_len:
-        size += 1 + varint_size(m.reject_code_len) + m.reject_code_len
+        size += 2 + m.reject_code_len
     return size
 
 cdef inline uint8_t *put_order_state(const OrderState *m, uint8_t *p) noexcept nogil:
@@ -1352,12 +1643,11 @@ cdef inline uint8_t *put_order_state(const OrderState *m, uint8_t *p) noexcept n
     if m.client_order_id_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.client_order_id, m.client_order_id_len)
+        p = put_short(p, m.client_order_id, m.client_order_id_len)
     if m.found:
         p[0] = 16
-        p += 1
-        p[0] = 1 if m.found else 0
-        p += 1
+        p[1] = 1 if m.found else 0
+        p += 2
     if m.ord_status:
         p[0] = 24
         p += 1
@@ -1365,7 +1655,7 @@ cdef inline uint8_t *put_order_state(const OrderState *m, uint8_t *p) noexcept n
     if m.venue_order_id_len:
         p[0] = 34
         p += 1
-        p = put_bytes(p, m.venue_order_id, m.venue_order_id_len)
+        p = put_short(p, m.venue_order_id, m.venue_order_id_len)
     if m.cum_qty_lots:
         p[0] = 40
         p += 1
@@ -1377,7 +1667,7 @@ cdef inline uint8_t *put_order_state(const OrderState *m, uint8_t *p) noexcept n
     if m.symbol_len:
         p[0] = 58
         p += 1
-        p = put_bytes(p, m.symbol, m.symbol_len)
+        p = put_short(p, m.symbol, m.symbol_len)
     if m.side:
         p[0] = 64
         p += 1
@@ -1393,19 +1683,17 @@ cdef inline uint8_t *put_order_state(const OrderState *m, uint8_t *p) noexcept n
     if m.reject_code_len:
         p[0] = 90
         p += 1
-        p = put_bytes(p, m.reject_code, m.reject_code_len)
+        p = put_short(p, m.reject_code, m.reject_code_len)
     return p
 
 cdef inline int64_t encode_order_state(const OrderState *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_order_state(m)
-    if size > cap:
+    if cap < 188 and size_order_state(m) > cap:
         return -1
-    put_order_state(m, out)
-    return size
+    return put_order_state(m, out) - out
 
 cdef inline int decode_order_state(const uint8_t *data, uint64_t size, OrderState *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -1413,83 +1701,141 @@ cdef inline int decode_order_state(const uint8_t *data, uint64_t size, OrderStat
     cdef int code
     memset(m, 0, sizeof(OrderState))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.client_order_id, at, length)
             m.client_order_id_len = length
             at += length
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.found = value != 0
         elif tag == 24:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.ord_status = <int32_t>value
         elif tag == 34:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 36:
                 return WIRE_TOO_LONG
             memcpy(m.venue_order_id, at, length)
             m.venue_order_id_len = length
             at += length
         elif tag == 40:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.cum_qty_lots = <int64_t>value
         elif tag == 48:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.leaves_qty_lots = <int64_t>value
         elif tag == 58:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 24:
                 return WIRE_TOO_LONG
             memcpy(m.symbol, at, length)
             m.symbol_len = length
             at += length
         elif tag == 64:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.side = <int32_t>value
         elif tag == 72:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.qty_lots = <int64_t>value
         elif tag == 80:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.price_ticks = <int64_t>value
         elif tag == 90:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 16:
                 return WIRE_TOO_LONG
             memcpy(m.reject_code, at, length)
             m.reject_code_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0xffeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -1497,6 +1843,14 @@ cdef inline int decode_order_state(const uint8_t *data, uint64_t size, OrderStat
 
 cdef inline int32_t check_order_state(const OrderState *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
+    if (not is_utf8(m.client_order_id, m.client_order_id_len)):
+        return 1
+    if (not is_utf8(m.venue_order_id, m.venue_order_id_len)):
+        return 4
+    if (not is_utf8(m.symbol, m.symbol_len)):
+        return 7
+    if (not is_utf8(m.reject_code, m.reject_code_len)):
+        return 11
     return 0
 
 
@@ -1508,7 +1862,7 @@ cdef struct Position:
 cdef inline uint32_t size_position(const Position *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.symbol_len:
-        size += 1 + varint_size(m.symbol_len) + m.symbol_len
+        size += 2 + m.symbol_len
     if m.position_lots:
         size += 1 + varint_size(<uint64_t>m.position_lots)
     return size
@@ -1518,7 +1872,7 @@ cdef inline uint8_t *put_position(const Position *m, uint8_t *p) noexcept nogil:
     if m.symbol_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.symbol, m.symbol_len)
+        p = put_short(p, m.symbol, m.symbol_len)
     if m.position_lots:
         p[0] = 16
         p += 1
@@ -1527,14 +1881,12 @@ cdef inline uint8_t *put_position(const Position *m, uint8_t *p) noexcept nogil:
 
 cdef inline int64_t encode_position(const Position *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_position(m)
-    if size > cap:
+    if cap < 37 and size_position(m) > cap:
         return -1
-    put_position(m, out)
-    return size
+    return put_position(m, out) - out
 
 cdef inline int decode_position(const uint8_t *data, uint64_t size, Position *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -1542,26 +1894,42 @@ cdef inline int decode_position(const uint8_t *data, uint64_t size, Position *m)
     cdef int code
     memset(m, 0, sizeof(Position))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 24:
                 return WIRE_TOO_LONG
             memcpy(m.symbol, at, length)
             m.symbol_len = length
             at += length
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.position_lots = <int64_t>value
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x6ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -1569,6 +1937,8 @@ cdef inline int decode_position(const uint8_t *data, uint64_t size, Position *m)
 
 cdef inline int32_t check_position(const Position *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
+    if (not is_utf8(m.symbol, m.symbol_len)):
+        return 1
     return 0
 
 
@@ -1585,7 +1955,7 @@ cdef inline uint32_t size_query_end(const QueryEnd *m) noexcept nogil:
     if m.complete:
         size += 2
     if m.error_len:
-        size += 1 + varint_size(m.error_len) + m.error_len
+        size += 2 + m.error_len
     return size
 
 cdef inline uint8_t *put_query_end(const QueryEnd *m, uint8_t *p) noexcept nogil:
@@ -1596,25 +1966,22 @@ cdef inline uint8_t *put_query_end(const QueryEnd *m, uint8_t *p) noexcept nogil
         p = put_varint(p, <uint64_t>m.count)
     if m.complete:
         p[0] = 16
-        p += 1
-        p[0] = 1 if m.complete else 0
-        p += 1
+        p[1] = 1 if m.complete else 0
+        p += 2
     if m.error_len:
         p[0] = 26
         p += 1
-        p = put_bytes(p, m.error, m.error_len)
+        p = put_short(p, m.error, m.error_len)
     return p
 
 cdef inline int64_t encode_query_end(const QueryEnd *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_query_end(m)
-    if size > cap:
+    if cap < 106 and size_query_end(m) > cap:
         return -1
-    put_query_end(m, out)
-    return size
+    return put_query_end(m, out) - out
 
 cdef inline int decode_query_end(const uint8_t *data, uint64_t size, QueryEnd *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -1622,31 +1989,51 @@ cdef inline int decode_query_end(const uint8_t *data, uint64_t size, QueryEnd *m
     cdef int code
     memset(m, 0, sizeof(QueryEnd))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 8:
-            code = get_varint(&at, end, &value)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 8:
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.count = <uint32_t>value
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.complete = value != 0
         elif tag == 26:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 96:
                 return WIRE_TOO_LONG
             memcpy(m.error, at, length)
             m.error_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0xeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -1654,6 +2041,8 @@ cdef inline int decode_query_end(const uint8_t *data, uint64_t size, QueryEnd *m
 
 cdef inline int32_t check_query_end(const QueryEnd *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
+    if (not is_utf8(m.error, m.error_len)):
+        return 3
     return 0
 
 
@@ -1666,9 +2055,9 @@ cdef struct RequestRefused:
 cdef inline uint32_t size_request_refused(const RequestRefused *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.code_len:
-        size += 1 + varint_size(m.code_len) + m.code_len
+        size += 2 + m.code_len
     if m.text_len:
-        size += 1 + varint_size(m.text_len) + m.text_len
+        size += 2 + m.text_len
     return size
 
 cdef inline uint8_t *put_request_refused(const RequestRefused *m, uint8_t *p) noexcept nogil:
@@ -1676,23 +2065,21 @@ cdef inline uint8_t *put_request_refused(const RequestRefused *m, uint8_t *p) no
     if m.code_len:
         p[0] = 10
         p += 1
-        p = put_bytes(p, m.code, m.code_len)
+        p = put_short(p, m.code, m.code_len)
     if m.text_len:
         p[0] = 18
         p += 1
-        p = put_bytes(p, m.text, m.text_len)
+        p = put_short(p, m.text, m.text_len)
     return p
 
 cdef inline int64_t encode_request_refused(const RequestRefused *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_request_refused(m)
-    if size > cap:
+    if cap < 132 and size_request_refused(m) > cap:
         return -1
-    put_request_refused(m, out)
-    return size
+    return put_request_refused(m, out) - out
 
 cdef inline int decode_request_refused(const uint8_t *data, uint64_t size, RequestRefused *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -1700,30 +2087,48 @@ cdef inline int decode_request_refused(const uint8_t *data, uint64_t size, Reque
     cdef int code
     memset(m, 0, sizeof(RequestRefused))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 10:
-            code = get_length(&at, end, &length)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 10:
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 32:
                 return WIRE_TOO_LONG
             memcpy(m.code, at, length)
             m.code_len = length
             at += length
         elif tag == 18:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
             if length > 96:
                 return WIRE_TOO_LONG
             memcpy(m.text, at, length)
             m.text_len = length
             at += length
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x6ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -1731,6 +2136,10 @@ cdef inline int decode_request_refused(const uint8_t *data, uint64_t size, Reque
 
 cdef inline int32_t check_request_refused(const RequestRefused *m) noexcept nogil:
     """0, or the number of the first field that breaks its rule; sub-messages add 1000 x their own."""
+    if (not is_utf8(m.code, m.code_len)):
+        return 1
+    if (not is_utf8(m.text, m.text_len)):
+        return 2
     return 0
 
 
@@ -1753,14 +2162,12 @@ cdef inline uint8_t *put_feed_ack(const FeedAck *m, uint8_t *p) noexcept nogil:
 
 cdef inline int64_t encode_feed_ack(const FeedAck *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_feed_ack(m)
-    if size > cap:
+    if cap < 11 and size_feed_ack(m) > cap:
         return -1
-    put_feed_ack(m, out)
-    return size
+    return put_feed_ack(m, out) - out
 
 cdef inline int decode_feed_ack(const uint8_t *data, uint64_t size, FeedAck *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
@@ -1768,17 +2175,27 @@ cdef inline int decode_feed_ack(const uint8_t *data, uint64_t size, FeedAck *m) 
     cdef int code
     memset(m, 0, sizeof(FeedAck))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 8:
-            code = get_varint(&at, end, &value)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 8:
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.events = <uint64_t>value
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x2ULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -1803,12 +2220,12 @@ cdef union VenueRequest_body:
 
 cdef struct VenueRequest:
     uint64_t request_id
-    VenueRequest_body body
     int32_t body_case
+    VenueRequest_body body
 
 cdef inline uint32_t size_venue_request(const VenueRequest *m) noexcept nogil:
     cdef uint32_t size = 0
-    cdef uint32_t part, i
+    cdef uint32_t part
     if m.request_id:
         size += 1 + varint_size(<uint64_t>m.request_id)
     if m.body_case == 2:
@@ -1844,6 +2261,7 @@ cdef inline uint32_t size_venue_request(const VenueRequest *m) noexcept nogil:
 
 cdef inline uint8_t *put_venue_request(const VenueRequest *m, uint8_t *p) noexcept nogil:
     """Writes size_venue_request(m) bytes and answers the end."""
+    cdef uint8_t *start
     if m.request_id:
         p[0] = 8
         p += 1
@@ -1851,8 +2269,9 @@ cdef inline uint8_t *put_venue_request(const VenueRequest *m, uint8_t *p) noexce
     if m.body_case == 2:
         p[0] = 18
         p += 1
-        p = put_varint(p, size_logon(&m.body.logon))
-        p = put_logon(&m.body.logon, p)
+        start = p
+        p = put_logon(&m.body.logon, p + 1)
+        start[0] = <uint8_t>(p - start - 1)
     if m.body_case == 3:
         p[0] = 26
         p += 1
@@ -1861,33 +2280,39 @@ cdef inline uint8_t *put_venue_request(const VenueRequest *m, uint8_t *p) noexce
     if m.body_case == 4:
         p[0] = 34
         p += 1
-        p = put_varint(p, size_cancel_order(&m.body.cancel_order))
-        p = put_cancel_order(&m.body.cancel_order, p)
+        start = p
+        p = put_cancel_order(&m.body.cancel_order, p + 1)
+        start[0] = <uint8_t>(p - start - 1)
     if m.body_case == 5:
         p[0] = 42
         p += 1
-        p = put_varint(p, size_cancel_all_orders(&m.body.cancel_all_orders))
-        p = put_cancel_all_orders(&m.body.cancel_all_orders, p)
+        start = p
+        p = put_cancel_all_orders(&m.body.cancel_all_orders, p + 1)
+        start[0] = <uint8_t>(p - start - 1)
     if m.body_case == 6:
         p[0] = 50
         p += 1
-        p = put_varint(p, size_query_order(&m.body.query_order))
-        p = put_query_order(&m.body.query_order, p)
+        start = p
+        p = put_query_order(&m.body.query_order, p + 1)
+        start[0] = <uint8_t>(p - start - 1)
     if m.body_case == 7:
         p[0] = 58
         p += 1
-        p = put_varint(p, size_query_open_orders(&m.body.query_open_orders))
-        p = put_query_open_orders(&m.body.query_open_orders, p)
+        start = p
+        p = put_query_open_orders(&m.body.query_open_orders, p + 1)
+        start[0] = <uint8_t>(p - start - 1)
     if m.body_case == 8:
         p[0] = 66
         p += 1
-        p = put_varint(p, size_query_trades(&m.body.query_trades))
-        p = put_query_trades(&m.body.query_trades, p)
+        start = p
+        p = put_query_trades(&m.body.query_trades, p + 1)
+        start[0] = <uint8_t>(p - start - 1)
     if m.body_case == 9:
         p[0] = 74
         p += 1
-        p = put_varint(p, size_query_positions(&m.body.query_positions))
-        p = put_query_positions(&m.body.query_positions, p)
+        start = p
+        p = put_query_positions(&m.body.query_positions, p + 1)
+        start[0] = <uint8_t>(p - start - 1)
     if m.body_case == 10:
         p[0] = 82
         p += 1
@@ -1901,121 +2326,209 @@ cdef inline uint8_t *put_venue_request(const VenueRequest *m, uint8_t *p) noexce
 
 cdef inline int64_t encode_venue_request(const VenueRequest *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_venue_request(m)
-    if size > cap:
+    if size_venue_request(m) > cap:
         return -1
-    put_venue_request(m, out)
-    return size
+    return put_venue_request(m, out) - out
 
 cdef inline int decode_venue_request(const uint8_t *data, uint64_t size, VenueRequest *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
     cdef uint32_t length
     cdef int code
-    memset(m, 0, sizeof(VenueRequest))
+    memset(m, 0, <size_t>(<char *>&m.body - <char *>m))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 8:
-            code = get_varint(&at, end, &value)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 8:
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.request_id = <uint64_t>value
         elif tag == 18:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_logon(at, length, &m.body.logon)
             if code:
                 return code
             at += length
             m.body_case = 2
         elif tag == 26:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_submit_order(at, length, &m.body.submit_order)
             if code:
                 return code
             at += length
             m.body_case = 3
         elif tag == 34:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_cancel_order(at, length, &m.body.cancel_order)
             if code:
                 return code
             at += length
             m.body_case = 4
         elif tag == 42:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_cancel_all_orders(at, length, &m.body.cancel_all_orders)
             if code:
                 return code
             at += length
             m.body_case = 5
         elif tag == 50:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_query_order(at, length, &m.body.query_order)
             if code:
                 return code
             at += length
             m.body_case = 6
         elif tag == 58:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_query_open_orders(at, length, &m.body.query_open_orders)
             if code:
                 return code
             at += length
             m.body_case = 7
         elif tag == 66:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_query_trades(at, length, &m.body.query_trades)
             if code:
                 return code
             at += length
             m.body_case = 8
         elif tag == 74:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_query_positions(at, length, &m.body.query_positions)
             if code:
                 return code
             at += length
             m.body_case = 9
         elif tag == 82:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             m.body.set_faults.data = at
             m.body.set_faults.size = length
             at += length
             m.body_case = 10
         elif tag == 90:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_market_event(at, length, &m.body.market_event)
             if code:
                 return code
             at += length
             m.body_case = 11
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0xffeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
@@ -2080,12 +2593,12 @@ cdef union VenueEvent_body:
 cdef struct VenueEvent:
     uint64_t request_id
     uint64_t event_sequence
-    VenueEvent_body body
     int32_t body_case
+    VenueEvent_body body
 
 cdef inline uint32_t size_venue_event(const VenueEvent *m) noexcept nogil:
     cdef uint32_t size = 0
-    cdef uint32_t part, i
+    cdef uint32_t part
     if m.request_id:
         size += 1 + varint_size(<uint64_t>m.request_id)
     if m.event_sequence:
@@ -2130,6 +2643,7 @@ cdef inline uint32_t size_venue_event(const VenueEvent *m) noexcept nogil:
 
 cdef inline uint8_t *put_venue_event(const VenueEvent *m, uint8_t *p) noexcept nogil:
     """Writes size_venue_event(m) bytes and answers the end."""
+    cdef uint8_t *start
     if m.request_id:
         p[0] = 8
         p += 1
@@ -2141,13 +2655,15 @@ cdef inline uint8_t *put_venue_event(const VenueEvent *m, uint8_t *p) noexcept n
     if m.body_case == 3:
         p[0] = 26
         p += 1
-        p = put_varint(p, size_logon_accepted(&m.body.logon_accepted))
-        p = put_logon_accepted(&m.body.logon_accepted, p)
+        start = p
+        p = put_logon_accepted(&m.body.logon_accepted, p + 1)
+        start[0] = <uint8_t>(p - start - 1)
     if m.body_case == 4:
         p[0] = 34
         p += 1
-        p = put_varint(p, size_order_ack(&m.body.order_ack))
-        p = put_order_ack(&m.body.order_ack, p)
+        start = p
+        p = put_order_ack(&m.body.order_ack, p + 1)
+        start[0] = <uint8_t>(p - start - 1)
     if m.body_case == 5:
         p[0] = 42
         p += 1
@@ -2161,8 +2677,9 @@ cdef inline uint8_t *put_venue_event(const VenueEvent *m, uint8_t *p) noexcept n
     if m.body_case == 7:
         p[0] = 58
         p += 1
-        p = put_varint(p, size_order_canceled(&m.body.order_canceled))
-        p = put_order_canceled(&m.body.order_canceled, p)
+        start = p
+        p = put_order_canceled(&m.body.order_canceled, p + 1)
+        start[0] = <uint8_t>(p - start - 1)
     if m.body_case == 8:
         p[0] = 66
         p += 1
@@ -2176,13 +2693,15 @@ cdef inline uint8_t *put_venue_event(const VenueEvent *m, uint8_t *p) noexcept n
     if m.body_case == 10:
         p[0] = 82
         p += 1
-        p = put_varint(p, size_position(&m.body.position))
-        p = put_position(&m.body.position, p)
+        start = p
+        p = put_position(&m.body.position, p + 1)
+        start[0] = <uint8_t>(p - start - 1)
     if m.body_case == 11:
         p[0] = 90
         p += 1
-        p = put_varint(p, size_query_end(&m.body.query_end))
-        p = put_query_end(&m.body.query_end, p)
+        start = p
+        p = put_query_end(&m.body.query_end, p + 1)
+        start[0] = <uint8_t>(p - start - 1)
     if m.body_case == 12:
         p[0] = 98
         p += 1
@@ -2191,8 +2710,9 @@ cdef inline uint8_t *put_venue_event(const VenueEvent *m, uint8_t *p) noexcept n
     if m.body_case == 13:
         p[0] = 106
         p += 1
-        p = put_varint(p, size_feed_ack(&m.body.feed_ack))
-        p = put_feed_ack(&m.body.feed_ack, p)
+        start = p
+        p = put_feed_ack(&m.body.feed_ack, p + 1)
+        start[0] = <uint8_t>(p - start - 1)
     if m.body_case == 14:
         p[0] = 114
         p += 1
@@ -2202,145 +2722,253 @@ cdef inline uint8_t *put_venue_event(const VenueEvent *m, uint8_t *p) noexcept n
 
 cdef inline int64_t encode_venue_event(const VenueEvent *m, uint8_t *out, uint64_t cap) noexcept nogil:
     """Number of bytes written, or -1 when cap is too small."""
-    cdef uint32_t size = size_venue_event(m)
-    if size > cap:
+    if size_venue_event(m) > cap:
         return -1
-    put_venue_event(m, out)
-    return size
+    return put_venue_event(m, out) - out
 
 cdef inline int decode_venue_event(const uint8_t *data, uint64_t size, VenueEvent *m) noexcept nogil:
-    """WIRE_OK or a negative WireCode; unknown fields are skipped, the last value wins."""
+    """WIRE_OK or a negative WireCode. Parses only; check_ judges the values."""
     cdef const uint8_t *at = data
     cdef const uint8_t *end = data + size
     cdef uint64_t tag, value
     cdef uint32_t length
     cdef int code
-    memset(m, 0, sizeof(VenueEvent))
+    memset(m, 0, <size_t>(<char *>&m.body - <char *>m))
     while at != end:
-        code = get_varint(&at, end, &tag)
-        if code:
-            return code
-        if tag < 8 or tag >> 32:
-            return WIRE_BAD_TAG
-        if tag == 8:
-            code = get_varint(&at, end, &value)
+        tag = at[0]
+        if tag < 128:
+            at += 1
+        else:
+            code = get_varint(&at, end, &tag)
             if code:
                 return code
+        if tag == 8:
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.request_id = <uint64_t>value
         elif tag == 16:
-            code = get_varint(&at, end, &value)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                value = at[0]
+                at += 1
+            else:
+                code = get_varint(&at, end, &value)
+                if code:
+                    return code
             m.event_sequence = <uint64_t>value
         elif tag == 26:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_logon_accepted(at, length, &m.body.logon_accepted)
             if code:
                 return code
             at += length
             m.body_case = 3
         elif tag == 34:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_order_ack(at, length, &m.body.order_ack)
             if code:
                 return code
             at += length
             m.body_case = 4
         elif tag == 42:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_order_reject(at, length, &m.body.order_reject)
             if code:
                 return code
             at += length
             m.body_case = 5
         elif tag == 50:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_trade(at, length, &m.body.trade)
             if code:
                 return code
             at += length
             m.body_case = 6
         elif tag == 58:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_order_canceled(at, length, &m.body.order_canceled)
             if code:
                 return code
             at += length
             m.body_case = 7
         elif tag == 66:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_cancel_reject(at, length, &m.body.cancel_reject)
             if code:
                 return code
             at += length
             m.body_case = 8
         elif tag == 74:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_order_state(at, length, &m.body.order_state)
             if code:
                 return code
             at += length
             m.body_case = 9
         elif tag == 82:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_position(at, length, &m.body.position)
             if code:
                 return code
             at += length
             m.body_case = 10
         elif tag == 90:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_query_end(at, length, &m.body.query_end)
             if code:
                 return code
             at += length
             m.body_case = 11
         elif tag == 98:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_request_refused(at, length, &m.body.request_refused)
             if code:
                 return code
             at += length
             m.body_case = 12
         elif tag == 106:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_feed_ack(at, length, &m.body.feed_ack)
             if code:
                 return code
             at += length
             m.body_case = 13
         elif tag == 114:
-            code = get_length(&at, end, &length)
-            if code:
-                return code
+            if at != end and at[0] < 128:
+                length = at[0]
+                at += 1
+                if <uint64_t>(end - at) < length:
+                    return WIRE_TRUNCATED
+            else:
+                code = get_length(&at, end, &length)
+                if code:
+                    return code
+            if m.body_case:
+                return WIRE_REPEATED
             code = decode_market_event(at, length, &m.body.market_event)
             if code:
                 return code
             at += length
             m.body_case = 14
         else:
+            if tag < 8 or tag >> 32:
+                return WIRE_BAD_TAG
+            if tag < 512 and (0x7ffeULL >> (tag >> 3)) & 1:
+                return WIRE_BAD_TYPE
             code = skip_field(&at, end, <uint32_t>(tag & 7))
             if code:
                 return code
