@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from titan_mesh.errors import BusError, TitanError, Unavailable
+from titan_mesh.telemetry.logs import Log, bridge_libraries
 
 EXIT_FAILED = 1
 EXIT_SETTINGS = 64
@@ -50,11 +50,22 @@ def on_stop_signals(stop: Callable[[], None]) -> None:
         loop.add_signal_handler(number, stop)
 
 
-def run(name: str, main: Callable[[], Coroutine[Any, Any, None]]) -> int:
-    """Runs the process; a fault is one line that names its code."""
+def run(log: Log, main: Callable[[], Coroutine[Any, Any, None]]) -> int:
+    """Runs the process; a fault is one line of the log that names its code."""
+    bridge_libraries(log)
     try:
         asyncio.run(main())
-    except (TitanError, OSError) as fault:
-        print(f"{name}: {fault}", file=sys.stderr, flush=True)
+    except TitanError as fault:
+        log.error(
+            fault.code,
+            message=fault.message,
+            field=fault.field,
+            value=fault.value,
+            limit=fault.limit,
+            hint=fault.hint,
+        )
+        return exit_code(fault)
+    except OSError as fault:
+        log.fault("OS_ERROR", fault)
         return exit_code(fault)
     return 0

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from titan_mesh.clock import SystemClock
 from titan_mesh.settings import read_settings
+from titan_mesh.telemetry.logs import Log
 
 from titan_market.instruments import load_specs
 from titan_market.process import on_stop_signals, run
@@ -28,7 +29,7 @@ from titan_market.venue.server import VenueServer
 _NS_PER_US = 1_000
 
 
-def build(home: Path) -> VenueServer:
+def build(home: Path, log: Log) -> VenueServer:
     """A server whose state is what the order log says."""
     settings = read_settings(home)
     mesh = settings.mesh()
@@ -37,31 +38,32 @@ def build(home: Path) -> VenueServer:
     specs = {
         s: spec for s, spec in load_specs(mesh.instruments).items() if spec.venue == mesh.venue
     }
-    log = OrderLog(venue.order_log, venue.sync)
+    order_log = OrderLog(venue.order_log, venue.sync)
     ledger = Ledger()
-    for entry in log.recover():
+    for entry in order_log.recover():
         ledger.apply(entry)
-    if log.torn_bytes:
-        print(f"venue: cut {log.torn_bytes} bytes of a torn last entry", flush=True)
+    if order_log.torn_bytes:
+        log.warn("torn_tail_cut", file=venue.order_log, bytes=order_log.torn_bytes)
     latency = LatencyModel(venue.ack_delay_us * _NS_PER_US, venue.jitter_us * _NS_PER_US)
-    engine = VenueEngine(specs, ledger, log, latency, random.Random(venue.seed))
-    return VenueServer(engine, log, SystemClock(), venue.socket)
+    engine = VenueEngine(specs, ledger, order_log, latency, random.Random(venue.seed))
+    return VenueServer(engine, order_log, SystemClock(), venue.socket)
 
 
-async def serve(home: Path) -> None:
+async def serve(home: Path, log: Log) -> None:
     """Serves until a stop signal; the ready file holds the pid while the socket listens."""
     stop = asyncio.Event()
     on_stop_signals(stop.set)
-    server = build(home)
+    server = build(home, log)
     await server.start()
     ready = home / "run" / "venue.ready"
     ready.write_text(f"{os.getpid()}\n", encoding="utf-8")
-    print(f"venue: epoch {server.epoch}, {server.orders} orders in the log", flush=True)
+    log.info("ready", epoch=server.epoch, orders=server.orders)
     try:
         await server.run(stop)
     finally:
         ready.unlink(missing_ok=True)
         await server.stop()
+        log.info("stopped")
 
 
 def main() -> int:
@@ -69,7 +71,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m titan_market.venue", description=__doc__)
     parser.add_argument("--home", type=Path, required=True, help="TITAN_HOME of the mesh")
     home = parser.parse_args().home.absolute()
-    return run("venue", lambda: serve(home))
+    log = Log("venue", SystemClock())
+    return run(log, lambda: serve(home, log))
 
 
 if __name__ == "__main__":

@@ -54,7 +54,6 @@ async def process(module: str, *arguments: str):
         "-m",
         module,
         *arguments,
-        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
@@ -66,10 +65,11 @@ async def process(module: str, *arguments: str):
 
 
 async def ready(running) -> str:
-    """The line that a process prints once it serves."""
-    line = await asyncio.wait_for(running.stdout.readline(), 20)
-    assert line, (await running.stderr.read()).decode()
-    return line.decode()
+    """The line that a process logs once it serves."""
+    while line := (await asyncio.wait_for(running.stderr.readline(), 20)).decode():
+        if " ready " in line:
+            return line
+    pytest.fail("the process ended before it was ready")
 
 
 def log_of(home: Path):
@@ -92,14 +92,14 @@ async def trade(home: Path, name: str) -> None:
 
 async def test_kill_9_loses_nothing_that_was_answered(home):
     async with process("titan_market.venue", "--home", str(home)) as venue:
-        assert "epoch 1" in await ready(venue)
+        assert "epoch=1 orders=0" in await ready(venue)
         assert int((home / "run" / "venue.ready").read_text()) == venue.pid
         await trade(home, "a" * 26)
         venue.kill()
         await venue.wait()
     assert [entry.kind for entry in log_of(home)] == [1, 2, 4]
     async with process("titan_market.venue", "--home", str(home)) as venue:
-        assert "epoch 2, 1 orders" in await ready(venue)
+        assert "epoch=2 orders=1" in await ready(venue)
         await trade(home, "b" * 26)
         venue.send_signal(signal.SIGTERM)
         assert await venue.wait() == 0
