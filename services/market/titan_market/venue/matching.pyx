@@ -13,7 +13,7 @@ from libc.stdint cimport int32_t, int64_t
 from libc.stdlib cimport calloc, free
 
 from titan_book.book cimport (
-    BOOK_ASK, BOOK_BID, BOOK_NO_PRICE, BOOK_OVERFLOW_DEFAULT, BOOK_WINDOW_LOG2_DEFAULT, CODE_OK,
+    BOOK_ASK, BOOK_BID, BOOK_MAX_LOTS, BOOK_NO_PRICE, BOOK_OVERFLOW_DEFAULT, BOOK_WINDOW_LOG2_DEFAULT, CODE_OK,
     RULE_CHAINED, STATE_LIVE, BookDelta, BookTop, BookWalk, book_apply_delta,
     book_apply_snapshot, book_best_ticks, book_free, book_init, book_lots_at, book_next_ticks,
     book_set_level, book_top, book_walk,
@@ -129,7 +129,9 @@ cdef class Market:
         order.side = BOOK_BID if buy else BOOK_ASK
         order.ticks = ticks
         order.leaves = lots
-        order.ahead = book_lots_at(&self.book, order.side, ticks)
+        # Without a book the queue is unknown: the next snapshot cuts it to what is shown.
+        order.ahead = (book_lots_at(&self.book, order.side, ticks)
+                       if self.book.state == STATE_LIVE else BOOK_MAX_LOTS)
         self.n_resting += 1
         return True
 

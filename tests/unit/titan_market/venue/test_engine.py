@@ -234,6 +234,22 @@ def test_a_restarted_venue_opens_a_new_epoch_and_its_orders_fill_on():
     assert engine.desk.markets["BTCUSDT"].resting_count == len(rig.ledger.by_handle)
 
 
+def test_after_a_restart_orders_queue_behind_what_the_next_book_shows():
+    rig = Rig()
+    rig.submit("a", BUY, 10, 1_000)
+    handle = rig.ledger.find("main", "a").handle
+    again = Rig(book=False)
+    for entry in rig.log.entries[1:]:
+        again.ledger.apply(entry)
+    again.engine.desk.start(again.now)
+    market = again.engine.desk.markets["BTCUSDT"]
+    assert again.trade(1_000, 90, seller=True) == []
+    again.snapshot([(1_000, 35)], [(1_001, 5)])
+    assert market.queue_ahead(handle) == 35
+    (event,) = again.trade(1_000, 40, seller=True)
+    assert event.trade.qty_lots == 5
+
+
 def test_the_same_requests_give_the_same_log():
     def written(rig: Rig) -> list[bytes]:
         return [entry.SerializeToString() for entry in rig.log.entries]
