@@ -1,23 +1,17 @@
 # cython: language_level=3
 """The journal: append-only, checked, chained, committed in groups (docs/FASTPATH.md, ADR 0002 and 0007).
 
-Owns segments, the chain, the committed mark and the reader. Must never know what a body means.
-One thread appends; any thread or process may read up to the committed mark.
+Owns the writer: segments, the chain, the committed mark, the lock. Must never know what a body means.
+One thread appends; any thread or process may read up to the committed mark (journal_reader).
 """
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
+from titan_execution.core.journal_format cimport (  # JournalCode is part of this module's words
+    JOURNAL_CORRUPT, JOURNAL_END, JOURNAL_GONE, JOURNAL_IO, JOURNAL_NO_MEMORY, JOURNAL_NO_SPACE,
+    JOURNAL_OK, JOURNAL_OVERSIZE, JOURNAL_SMALL, Segment,
+)
 from titan_execution.core.limits cimport ACCOUNT_MAX
-
-
-cdef enum JournalCode:
-    JOURNAL_OK = 0
-    JOURNAL_END = 1                    # nothing (committed) behind here
-    JOURNAL_IO = -1                    # write, sync or map failed: fatal, exit 70
-    JOURNAL_NO_SPACE = -2              # no next segment: fatal, exit 70
-    JOURNAL_OVERSIZE = -3              # body larger than RECORD_BODY_MAX
-    JOURNAL_CORRUPT = -4               # a record below the committed mark does not verify
-    JOURNAL_SMALL = -5                 # segment too small for the record
 
 
 cdef enum Durability:
@@ -25,15 +19,10 @@ cdef enum Durability:
     DURABILITY_POWER = 2               # survives loss of power: one fdatasync per commit
 
 
-cdef struct Segment:
-    uint8_t *bytes                     # NULL = none
-    int fd
-    uint64_t ordinal
-
-
 cdef struct JournalState:
     Segment current
     Segment next                       # prepared by the helper; taken when next_ready
+    Segment retired                    # full; the helper syncs, unmaps and closes it
     int64_t at                         # where the next record goes
     int64_t segment_bytes
     uint64_t next_lsn
@@ -41,6 +30,8 @@ cdef struct JournalState:
     uint64_t durable_lsn               # this side's copy of the mark
     uint8_t chain[16]                  # hash of the last record
     uint64_t *mark                     # committed LSN, in the mapped mark file
+    int32_t mark_fd
+    int stopping                   # atomic: the helper leaves
     uint64_t written_lsn               # atomic: appended, not yet committed
     uint64_t commits
     uint64_t rotations
@@ -48,31 +39,13 @@ cdef struct JournalState:
     int32_t durability
     int32_t failed                     # JournalCode that ended it; every later call repeats it
     int32_t error_number               # errno of that failure
-    int32_t next_ready                 # atomic: 0 none, 1 ready, -1 failed (next_errno)
+    int next_ready                 # atomic: 0 none, 1 ready, -1 failed (next_errno)
     int32_t next_errno
     int wanted_fd                      # eventfd: asks the helper for the next segment
     int ready_fd                       # eventfd: says it is there
     int directory_fd
     int32_t account_size
     char account[ACCOUNT_MAX]
-
-
-cdef struct JournalRecord:
-    uint64_t lsn
-    uint64_t epoch
-    uint64_t durable_lsn               # what was committed when it was appended
-    const uint8_t *body                # good until the next journal_next
-    uint32_t size
-    uint8_t kind
-
-
-cdef struct JournalCursor:
-    Segment segment                    # mapped read-only
-    int64_t size                       # of the mapping
-    int64_t at
-    uint64_t next_lsn
-    uint64_t last_ordinal
-    int directory_fd
 
 
 # Appends one record under the next LSN; returns the LSN or a negative JournalCode. Nothing is promised before commit.
@@ -83,11 +56,7 @@ cdef int journal_commit(JournalState *journal) noexcept nogil
 # Any thread.
 cdef uint64_t journal_committed_lsn(const JournalState *journal) noexcept nogil
 cdef uint64_t journal_written_lsn(const JournalState *journal) noexcept nogil
-
-# Records from from_lsn on, up to the committed mark; JOURNAL_OK, JOURNAL_END or a failure.
-cdef int journal_cursor_open(JournalCursor *cursor, int directory_fd, uint64_t from_lsn) noexcept nogil
-cdef int journal_next(JournalCursor *cursor, uint64_t up_to_lsn, JournalRecord *out) noexcept nogil
-cdef void journal_cursor_close(JournalCursor *cursor) noexcept nogil
+cdef uint64_t journal_last_ordinal(const JournalState *journal) noexcept nogil
 
 
 cdef class Journal:
@@ -97,3 +66,4 @@ cdef class Journal:
     cdef object _helper
     cdef readonly object recovered     # Recovered: what opening found
     cdef bint _open
+    cdef _release(self)
