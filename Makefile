@@ -6,7 +6,9 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 UV := $(BIN)/uv
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-STAMP := $(VENV)/.titan-synced
+STAMP := $(VENV)/.titan-setup
+MEMBERS := gen/python sdk/codegen sdk/mesh sdk/python sdk/cli \
+	services/market services/execution services/brain services/phases
 
 .PHONY: help
 help: ## this list
@@ -17,10 +19,20 @@ $(UV):
 	@python3 -m venv $(VENV) && $(BIN)/pip install -q --disable-pip-version-check uv==0.13.8
 
 .PHONY: setup
-setup: $(UV) ## virtual environment, dependencies, compiled parts
+setup: $(STAMP) ## virtual environment, dependencies, compiled parts
+$(STAMP): $(UV) requirements.lock $(MEMBERS:%=%/pyproject.toml)
 	@bash .ci/system-packages
-	@echo "== installing dependencies and compiling (about a minute the first time)"
-	@$(UV) sync --frozen --all-packages
+	@echo "== installing locked dependencies"
+	@$(UV) pip install -q --require-hashes -r requirements.lock
+	@echo "== installing Titan's packages (compiles the book and the core, about a minute)"
+	@$(UV) pip install -q --no-deps --no-build-isolation $(MEMBERS:%=-e %)
+	@touch $@
+
+.PHONY: lock
+lock: ## resolve the dependencies again and write requirements.lock (versions and hashes, no addresses)
+	$(UV) lock --upgrade
+	$(UV) export -q --no-emit-workspace --all-packages --all-groups --no-annotate --no-header \
+		--format requirements.txt > requirements.lock
 
 .PHONY: gen
 gen: ## regenerate gen/ and titan_sdk/_pb from proto/
