@@ -1,0 +1,1 @@
+"""How much each phase may risk. Pure: no I/O, no clock."""

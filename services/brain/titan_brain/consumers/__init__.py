@@ -1,0 +1,1 @@
+"""One recipe per consumed event. Never decides; it hands on."""

@@ -1,0 +1,1 @@
+"""From verdicts to leases at the edge. Never speaks to a venue."""

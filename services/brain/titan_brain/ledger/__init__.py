@@ -1,0 +1,1 @@
+"""The fold of Execution's reports into orders, fills and positions. Pure: no I/O, no clock."""

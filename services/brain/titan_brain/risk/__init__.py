@@ -1,0 +1,1 @@
+"""Breaker, budgets and the guardian's verdict. Pure: no I/O, no clock."""
