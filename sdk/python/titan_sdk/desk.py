@@ -51,12 +51,18 @@ class Outbound(Protocol):
 class TradeView(Protocol):
     """What is read of titan.marketdata.v1.TradePrint, whichever family decoded it."""
 
-    symbol: str
-    recorded_ns: int
-    event_time_ns: int
-    price_ticks: int
-    qty_lots: int
-    seller_is_taker: bool
+    @property
+    def symbol(self) -> str: ...  # noqa: D102
+    @property
+    def recorded_ns(self) -> int: ...  # noqa: D102
+    @property
+    def event_time_ns(self) -> int: ...  # noqa: D102
+    @property
+    def price_ticks(self) -> int: ...  # noqa: D102
+    @property
+    def qty_lots(self) -> int: ...  # noqa: D102
+    @property
+    def seller_is_taker(self) -> bool: ...  # noqa: D102
 
 
 @dataclass(slots=True)

@@ -187,7 +187,12 @@ def _exact(convert: Callable[[Decimal | str], int], value: Decimal | str) -> int
         return convert(value)
     except InstrumentError as fault:
         raise IntentInvalid(
-            fault.code, fault.message, fault.field, fault.value, fault.limit, fault.hint
+            code=fault.code,
+            message=fault.message,
+            field=fault.field,
+            value=fault.value,
+            limit=fault.limit,
+            hint=fault.hint,
         ) from None
 
 
@@ -197,9 +202,9 @@ def _steps(value: Decimal | str, step: Decimal, rounding: str) -> int:
         return int(steps.to_integral_value(rounding))
     except (InvalidOperation, AttributeError):
         raise IntentInvalid(
-            "DECIMAL_INVALID",
-            "price is no decimal number",
-            "price",
-            repr(value),
-            "Decimal or decimal string",
+            code="DECIMAL_INVALID",
+            message="price is no decimal number",
+            field="price",
+            value=repr(value),
+            limit="Decimal or decimal string",
         ) from None

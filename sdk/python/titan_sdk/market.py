@@ -42,8 +42,18 @@ class BarBuilder:
     no bar.
     """
 
-    __slots__ = ("_first", "_high", "_interval_ns", "_last", "_low", "_signed", "_start", "_symbol")
-    __slots__ += ("_trades", "_volume")
+    __slots__ = (
+        "_first",
+        "_high",
+        "_interval_ns",
+        "_last",
+        "_low",
+        "_signed",
+        "_start",
+        "_symbol",
+        "_trades",
+        "_volume",
+    )
 
     def __init__(self, symbol: str, interval_ns: int) -> None:
         self._symbol = symbol

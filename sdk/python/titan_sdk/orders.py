@@ -65,23 +65,38 @@ class Stamps:
 class ReportView(Protocol):
     """What is read of titan.execution.v1.ExecutionReport, whichever family decoded it."""
 
-    lsn: int
-    epoch: int
-    intent_id: bytes
-    phase_id: str
-    symbol: str
-    client_order_id: str
-    last_qty_lots: int
-    last_price_ticks: int
-    cum_qty_lots: int
-    leaves_qty_lots: int
-    fee_nanos: int
-    position_lots: int
-    recorded_at_ns: int
-    venue_code: str
-    text: str
-    restated: bool
-
+    @property
+    def lsn(self) -> int: ...  # noqa: D102
+    @property
+    def epoch(self) -> int: ...  # noqa: D102
+    @property
+    def intent_id(self) -> bytes: ...  # noqa: D102
+    @property
+    def phase_id(self) -> str: ...  # noqa: D102
+    @property
+    def symbol(self) -> str: ...  # noqa: D102
+    @property
+    def client_order_id(self) -> str: ...  # noqa: D102
+    @property
+    def last_qty_lots(self) -> int: ...  # noqa: D102
+    @property
+    def last_price_ticks(self) -> int: ...  # noqa: D102
+    @property
+    def cum_qty_lots(self) -> int: ...  # noqa: D102
+    @property
+    def leaves_qty_lots(self) -> int: ...  # noqa: D102
+    @property
+    def fee_nanos(self) -> int: ...  # noqa: D102
+    @property
+    def position_lots(self) -> int: ...  # noqa: D102
+    @property
+    def recorded_at_ns(self) -> int: ...  # noqa: D102
+    @property
+    def venue_code(self) -> str: ...  # noqa: D102
+    @property
+    def text(self) -> str: ...  # noqa: D102
+    @property
+    def restated(self) -> bool: ...  # noqa: D102
     @property
     def kind(self) -> int: ...  # noqa: D102
     @property
