@@ -15,9 +15,23 @@ from protoc_gen_titan.model import ConsumerSpec, Contract, EventSpec, StreamSpec
 KEY_KINDS = frozenset({"string", "enum"})
 DEAD_LETTER_SUBJECT = "titan.dlq.v1"
 GRPC_STATUSES = frozenset(
-    "CANCELLED INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED "
-    "RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED INTERNAL "
-    "UNAVAILABLE DATA_LOSS UNAUTHENTICATED".split()
+    {
+        "CANCELLED",
+        "INVALID_ARGUMENT",
+        "DEADLINE_EXCEEDED",
+        "NOT_FOUND",
+        "ALREADY_EXISTS",
+        "PERMISSION_DENIED",
+        "RESOURCE_EXHAUSTED",
+        "FAILED_PRECONDITION",
+        "ABORTED",
+        "OUT_OF_RANGE",
+        "UNIMPLEMENTED",
+        "INTERNAL",
+        "UNAVAILABLE",
+        "DATA_LOSS",
+        "UNAUTHENTICATED",
+    }
 )
 
 

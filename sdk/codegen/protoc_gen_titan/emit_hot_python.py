@@ -6,12 +6,12 @@ the tags in field order, so that a message written in order costs one comparison
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from protoc_gen_titan.check_hot import coded_messages
 from protoc_gen_titan.emit_messages import field_name
 from protoc_gen_titan.model import Contract, FieldSpec, MessageSpec, snake
-from protoc_gen_titan.text import GENERATED, quoted, static_text
+from protoc_gen_titan.text import GENERATED, quoted, static_text, tuple_of
 from protoc_gen_titan.wire import SIGNED_LIMIT, UNSIGNED_LIMIT, field_tag, tag_bytes
 
 HEADER = f'''\
@@ -131,9 +131,11 @@ def _put_number(field: FieldSpec, out: str, label: str) -> str:
 def _decoder(contract: Contract, message: MessageSpec) -> list[str]:
     name = snake(message.name)
     kind = _class(message.full_name)
-    numbers = ", ".join(str(f.number) for f in message.fields)
+    numbers = _frozen(f.number for f in message.fields)
+    tags = _frozen(field_tag(f) for f in message.fields)
     lines = [
-        f"_{name.upper()}_NUMBERS = frozenset(({numbers}{',' if numbers else ''}))",
+        f"_{name.upper()}_NUMBERS = {numbers}",
+        f"_{name.upper()}_TAGS = {tags}",
         "",
         "",
         f"def decode_{name}(data: bytes) -> {kind}:",
@@ -141,25 +143,36 @@ def _decoder(contract: Contract, message: MessageSpec) -> list[str]:
         f"    message = {kind}.__new__({kind})",
         "    fields = message.__dict__",
         *_defaults(message),
-        "    at = 0",
         "    end = len(data)",
+        "    if not end:",
+        "        return message",
+        "    at = 0",
         "    try:",
-        "        while at < end:",
-        *(" " * 12 + line for line in _next_tag()),
+        *("        " + line for line in _next_tag()),
+        "        while True:",
     ]
     for field in message.fields:
-        lines.append(f"            if tag == {field_tag(field)}:")
-        lines += [" " * 16 + line for line in _take(contract, message, field)]
+        word = "while" if field.repeated else "if"
+        lines.append(f"            {word} tag == {field_tag(field)}:")
+        lines += [" " * 16 + line for line in _take(message, field)]
         lines += [" " * 16 + line for line in ("if at == end:", "    return message", *_next_tag())]
-    lines += [
+    return [
+        *lines,
+        f"            if tag in _{name.upper()}_TAGS:",
+        "                continue",
         f'            stop = _skip(data, at, tag, _{name.upper()}_NUMBERS, "{message.name}")',
         '            fields["_unknown_fields"] += _unknown(tag, data, at, stop)',
         "            at = stop",
+        "            if at == end:",
+        "                return message",
+        *(" " * 12 + line for line in _next_tag()),
         "    except IndexError:",
         f'        raise HotCodecError("TRUNCATED", "{message.name}") from None',
-        "    return message",
     ]
-    return lines
+
+
+def _frozen(numbers: Iterable[int]) -> str:
+    return f"frozenset({tuple_of(str(n) for n in numbers)})"
 
 
 def _next_tag() -> list[str]:
@@ -186,7 +199,7 @@ def _defaults(message: MessageSpec) -> list[str]:
     return [*lines, '    fields["_unknown_fields"] = b""']
 
 
-def _take(contract: Contract, message: MessageSpec, field: FieldSpec) -> list[str]:
+def _take(message: MessageSpec, field: FieldSpec) -> list[str]:
     label = quoted(f"{message.name}.{field.name}")
     slot = f'fields["{field_name(field.name)}"]'
     number = [

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import pathlib
+import sys
 from collections.abc import Iterator
 
 from betterproto2_compiler.compile.naming import pythonize_field_name
@@ -25,7 +28,7 @@ SETTINGS = "client_generation=none,server_generation=none"
 def emit_messages(request: plugin_pb2.CodeGeneratorRequest) -> Iterator[tuple[str, str]]:
     """Yields (path below the SDK's _pb, content)."""
     stripped = _without_options(request)
-    with contextlib.redirect_stderr(io.StringIO()):
+    with _own_tools_on_path(), contextlib.redirect_stderr(io.StringIO()):
         answer = generate_code(CompilerRequest.parse(stripped.SerializeToString()))
     for file in sorted(answer.file, key=lambda f: f.name):
         if file.name == "__init__.py":
@@ -34,6 +37,17 @@ def emit_messages(request: plugin_pb2.CodeGeneratorRequest) -> Iterator[tuple[st
             yield file.name, '"""Generated. Do not edit."""\n'
         else:
             yield file.name, file.content
+
+
+@contextlib.contextmanager
+def _own_tools_on_path() -> Iterator[None]:
+    """The generator calls `ruff` by its bare name; it stands beside the interpreter."""
+    before = os.environ.get("PATH", "")
+    os.environ["PATH"] = os.pathsep.join([str(pathlib.Path(sys.executable).parent), before])
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
 
 
 def field_name(name: str) -> str:

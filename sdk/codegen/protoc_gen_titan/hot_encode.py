@@ -44,9 +44,8 @@ def _size(field: FieldSpec) -> list[str]:
             return lines
         return [f"for i in range(m.{field.name}_count):", *("    " + line for line in lines)]
     if field.kind in {"string", "bytes"}:
-        if bound(field) < ONE_BYTE:
-            return [f"size += {tag + 1} + {place}_len"]
-        return [f"size += {tag} + varint_size({place}_len) + {place}_len"]
+        prefix = "1" if bound(field) < ONE_BYTE else f"varint_size({place}_len)"
+        return [f"size += {tag} + {prefix} + {place}_len"]
     if field.kind == "bool":
         return [f"size += {tag + 1}"]
     return [f"size += {tag} + varint_size({_varint(field, place)})"]

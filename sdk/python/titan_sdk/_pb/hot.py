@@ -157,7 +157,8 @@ def encode_decision_input(message: brain_v1.DecisionInput) -> bytes:
     return bytes(out)
 
 
-_DECISION_INPUT_NUMBERS = frozenset((1, 2, 3,))
+_DECISION_INPUT_NUMBERS = frozenset((1, 2, 3))
+_DECISION_INPUT_TAGS = frozenset((10, 18, 26))
 
 
 def decode_decision_input(data: bytes) -> brain_v1.DecisionInput:
@@ -168,14 +169,16 @@ def decode_decision_input(data: bytes) -> brain_v1.DecisionInput:
     fields["value"] = ""
     fields["limit"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -224,12 +227,19 @@ def decode_decision_input(data: bytes) -> brain_v1.DecisionInput:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _DECISION_INPUT_TAGS:
+                continue
             stop = _skip(data, at, tag, _DECISION_INPUT_NUMBERS, "DecisionInput")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "DecisionInput") from None
-    return message
 
 
 def encode_decision_recorded(message: brain_v1.DecisionRecorded) -> bytes:
@@ -284,7 +294,8 @@ def encode_decision_recorded(message: brain_v1.DecisionRecorded) -> bytes:
     return bytes(out)
 
 
-_DECISION_RECORDED_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,))
+_DECISION_RECORDED_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11))
+_DECISION_RECORDED_TAGS = frozenset((10, 18, 26, 32, 42, 50, 56, 66, 72, 80, 90))
 
 
 def decode_decision_recorded(data: bytes) -> brain_v1.DecisionRecorded:
@@ -303,14 +314,16 @@ def decode_decision_recorded(data: bytes) -> brain_v1.DecisionRecorded:
     fields["lease_sequence"] = 0
     fields["operator_id"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -393,7 +406,7 @@ def decode_decision_recorded(data: bytes) -> brain_v1.DecisionRecorded:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 50:
+            while tag == 50:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -483,12 +496,19 @@ def decode_decision_recorded(data: bytes) -> brain_v1.DecisionRecorded:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _DECISION_RECORDED_TAGS:
+                continue
             stop = _skip(data, at, tag, _DECISION_RECORDED_NUMBERS, "DecisionRecorded")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "DecisionRecorded") from None
-    return message
 
 
 def encode_dashboard_updated(message: brain_v1.DashboardUpdated) -> bytes:
@@ -525,7 +545,8 @@ def encode_dashboard_updated(message: brain_v1.DashboardUpdated) -> bytes:
     return bytes(out)
 
 
-_DASHBOARD_UPDATED_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8,))
+_DASHBOARD_UPDATED_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8))
+_DASHBOARD_UPDATED_TAGS = frozenset((10, 18, 24, 32, 40, 48, 56, 64))
 
 
 def decode_dashboard_updated(data: bytes) -> brain_v1.DashboardUpdated:
@@ -541,14 +562,16 @@ def decode_dashboard_updated(data: bytes) -> brain_v1.DashboardUpdated:
     fields["fee_nanos"] = 0
     fields["updated_at_ns"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -664,12 +687,19 @@ def decode_dashboard_updated(data: bytes) -> brain_v1.DashboardUpdated:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _DASHBOARD_UPDATED_TAGS:
+                continue
             stop = _skip(data, at, tag, _DASHBOARD_UPDATED_NUMBERS, "DashboardUpdated")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "DashboardUpdated") from None
-    return message
 
 
 def encode_dead_letter(message: dlq_v1.DeadLetter) -> bytes:
@@ -740,7 +770,8 @@ def encode_dead_letter(message: dlq_v1.DeadLetter) -> bytes:
     return bytes(out)
 
 
-_DEAD_LETTER_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,))
+_DEAD_LETTER_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
+_DEAD_LETTER_TAGS = frozenset((10, 18, 26, 34, 40, 48, 58, 64, 74, 80, 90, 98, 106, 114, 120))
 
 
 def decode_dead_letter(data: bytes) -> dlq_v1.DeadLetter:
@@ -763,14 +794,16 @@ def decode_dead_letter(data: bytes) -> dlq_v1.DeadLetter:
     fields["traceparent"] = ""
     fields["died_at_ns"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -1000,12 +1033,19 @@ def decode_dead_letter(data: bytes) -> dlq_v1.DeadLetter:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _DEAD_LETTER_TAGS:
+                continue
             stop = _skip(data, at, tag, _DEAD_LETTER_NUMBERS, "DeadLetter")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "DeadLetter") from None
-    return message
 
 
 def encode_execution_report(message: execution_v1.ExecutionReport) -> bytes:
@@ -1163,7 +1203,8 @@ def encode_execution_report(message: execution_v1.ExecutionReport) -> bytes:
     return bytes(out)
 
 
-_EXECUTION_REPORT_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41,))
+_EXECUTION_REPORT_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41))
+_EXECUTION_REPORT_TAGS = frozenset((8, 16, 24, 34, 42, 48, 56, 66, 74, 82, 90, 98, 104, 112, 120, 128, 136, 144, 152, 160, 168, 176, 184, 194, 200, 208, 218, 226, 234, 242, 250, 256, 264, 272, 280, 288, 298, 304, 312, 320, 328))
 
 
 def decode_execution_report(data: bytes) -> execution_v1.ExecutionReport:
@@ -1212,14 +1253,16 @@ def decode_execution_report(data: bytes) -> execution_v1.ExecutionReport:
     fields["prepared_boottime_ns"] = 0
     fields["restated"] = False
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 8:
                 value = data[at]
                 at += 1
@@ -1676,7 +1719,7 @@ def decode_execution_report(data: bytes) -> execution_v1.ExecutionReport:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 250:
+            while tag == 250:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -1828,12 +1871,19 @@ def decode_execution_report(data: bytes) -> execution_v1.ExecutionReport:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _EXECUTION_REPORT_TAGS:
+                continue
             stop = _skip(data, at, tag, _EXECUTION_REPORT_NUMBERS, "ExecutionReport")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "ExecutionReport") from None
-    return message
 
 
 def encode_prepare_verdict(message: execution_v1.PrepareVerdict) -> bytes:
@@ -1894,7 +1944,8 @@ def encode_prepare_verdict(message: execution_v1.PrepareVerdict) -> bytes:
     return bytes(out)
 
 
-_PREPARE_VERDICT_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13,))
+_PREPARE_VERDICT_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13))
+_PREPARE_VERDICT_TAGS = frozenset((10, 18, 26, 34, 40, 50, 58, 64, 72, 80, 88, 98, 104))
 
 
 def decode_prepare_verdict(data: bytes) -> execution_v1.PrepareVerdict:
@@ -1915,14 +1966,16 @@ def decode_prepare_verdict(data: bytes) -> execution_v1.PrepareVerdict:
     fields["intent"] = None
     fields["epoch"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -2017,7 +2070,7 @@ def decode_prepare_verdict(data: bytes) -> execution_v1.PrepareVerdict:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 58:
+            while tag == 58:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -2115,12 +2168,19 @@ def decode_prepare_verdict(data: bytes) -> execution_v1.PrepareVerdict:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _PREPARE_VERDICT_TAGS:
+                continue
             stop = _skip(data, at, tag, _PREPARE_VERDICT_NUMBERS, "PrepareVerdict")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "PrepareVerdict") from None
-    return message
 
 
 def encode_venue_quality(message: execution_v1.VenueQuality) -> bytes:
@@ -2166,7 +2226,8 @@ def encode_venue_quality(message: execution_v1.VenueQuality) -> bytes:
     return bytes(out)
 
 
-_VENUE_QUALITY_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,))
+_VENUE_QUALITY_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11))
+_VENUE_QUALITY_TAGS = frozenset((10, 18, 24, 32, 40, 48, 56, 64, 72, 80, 88))
 
 
 def decode_venue_quality(data: bytes) -> execution_v1.VenueQuality:
@@ -2185,14 +2246,16 @@ def decode_venue_quality(data: bytes) -> execution_v1.VenueQuality:
     fields["ack_latency_p99_ns"] = 0
     fields["measured_at_ns"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -2351,12 +2414,19 @@ def decode_venue_quality(data: bytes) -> execution_v1.VenueQuality:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _VENUE_QUALITY_TAGS:
+                continue
             stop = _skip(data, at, tag, _VENUE_QUALITY_NUMBERS, "VenueQuality")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "VenueQuality") from None
-    return message
 
 
 def encode_hello(message: fastpath_v1.Hello) -> bytes:
@@ -2379,7 +2449,8 @@ def encode_hello(message: fastpath_v1.Hello) -> bytes:
     return bytes(out)
 
 
-_HELLO_NUMBERS = frozenset((1, 2, 3,))
+_HELLO_NUMBERS = frozenset((1, 2, 3))
+_HELLO_TAGS = frozenset((10, 18, 26))
 
 
 def decode_hello(data: bytes) -> fastpath_v1.Hello:
@@ -2390,14 +2461,16 @@ def decode_hello(data: bytes) -> fastpath_v1.Hello:
     fields["client_nonce"] = b""
     fields["identity"] = b""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -2446,12 +2519,19 @@ def decode_hello(data: bytes) -> fastpath_v1.Hello:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _HELLO_TAGS:
+                continue
             stop = _skip(data, at, tag, _HELLO_NUMBERS, "Hello")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Hello") from None
-    return message
 
 
 def encode_challenge(message: fastpath_v1.Challenge) -> bytes:
@@ -2466,6 +2546,7 @@ def encode_challenge(message: fastpath_v1.Challenge) -> bytes:
 
 
 _CHALLENGE_NUMBERS = frozenset((1,))
+_CHALLENGE_TAGS = frozenset((10,))
 
 
 def decode_challenge(data: bytes) -> fastpath_v1.Challenge:
@@ -2474,14 +2555,16 @@ def decode_challenge(data: bytes) -> fastpath_v1.Challenge:
     fields = message.__dict__
     fields["server_nonce"] = b""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -2498,12 +2581,19 @@ def decode_challenge(data: bytes) -> fastpath_v1.Challenge:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _CHALLENGE_TAGS:
+                continue
             stop = _skip(data, at, tag, _CHALLENGE_NUMBERS, "Challenge")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Challenge") from None
-    return message
 
 
 def encode_proof(message: fastpath_v1.Proof) -> bytes:
@@ -2519,6 +2609,7 @@ def encode_proof(message: fastpath_v1.Proof) -> bytes:
 
 
 _PROOF_NUMBERS = frozenset((1,))
+_PROOF_TAGS = frozenset((10,))
 
 
 def decode_proof(data: bytes) -> fastpath_v1.Proof:
@@ -2527,14 +2618,16 @@ def decode_proof(data: bytes) -> fastpath_v1.Proof:
     fields = message.__dict__
     fields["client_build"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -2551,12 +2644,19 @@ def decode_proof(data: bytes) -> fastpath_v1.Proof:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _PROOF_TAGS:
+                continue
             stop = _skip(data, at, tag, _PROOF_NUMBERS, "Proof")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Proof") from None
-    return message
 
 
 def encode_ready(message: fastpath_v1.Ready) -> bytes:
@@ -2588,7 +2688,8 @@ def encode_ready(message: fastpath_v1.Ready) -> bytes:
     return bytes(out)
 
 
-_READY_NUMBERS = frozenset((1, 2, 3, 4, 5, 6,))
+_READY_NUMBERS = frozenset((1, 2, 3, 4, 5, 6))
+_READY_TAGS = frozenset((10, 16, 26, 32, 40, 50))
 
 
 def decode_ready(data: bytes) -> fastpath_v1.Ready:
@@ -2602,14 +2703,16 @@ def decode_ready(data: bytes) -> fastpath_v1.Ready:
     fields["boottime_ns"] = 0
     fields["identity"] = b""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -2700,12 +2803,19 @@ def decode_ready(data: bytes) -> fastpath_v1.Ready:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _READY_TAGS:
+                continue
             stop = _skip(data, at, tag, _READY_NUMBERS, "Ready")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Ready") from None
-    return message
 
 
 def encode_prepare(message: fastpath_v1.Prepare) -> bytes:
@@ -2721,6 +2831,7 @@ def encode_prepare(message: fastpath_v1.Prepare) -> bytes:
 
 
 _PREPARE_NUMBERS = frozenset((1,))
+_PREPARE_TAGS = frozenset((10,))
 
 
 def decode_prepare(data: bytes) -> fastpath_v1.Prepare:
@@ -2729,14 +2840,16 @@ def decode_prepare(data: bytes) -> fastpath_v1.Prepare:
     fields = message.__dict__
     fields["intent"] = None
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -2755,12 +2868,19 @@ def decode_prepare(data: bytes) -> fastpath_v1.Prepare:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _PREPARE_TAGS:
+                continue
             stop = _skip(data, at, tag, _PREPARE_NUMBERS, "Prepare")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Prepare") from None
-    return message
 
 
 def encode_prepared(message: fastpath_v1.Prepared) -> bytes:
@@ -2780,7 +2900,8 @@ def encode_prepared(message: fastpath_v1.Prepared) -> bytes:
     return bytes(out)
 
 
-_PREPARED_NUMBERS = frozenset((1, 2, 3,))
+_PREPARED_NUMBERS = frozenset((1, 2, 3))
+_PREPARED_TAGS = frozenset((10, 16, 24))
 
 
 def decode_prepared(data: bytes) -> fastpath_v1.Prepared:
@@ -2791,14 +2912,16 @@ def decode_prepared(data: bytes) -> fastpath_v1.Prepared:
     fields["token"] = 0
     fields["expires_boottime_ns"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -2841,12 +2964,19 @@ def decode_prepared(data: bytes) -> fastpath_v1.Prepared:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _PREPARED_TAGS:
+                continue
             stop = _skip(data, at, tag, _PREPARED_NUMBERS, "Prepared")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Prepared") from None
-    return message
 
 
 def encode_confirm(message: fastpath_v1.Confirm) -> bytes:
@@ -2863,7 +2993,8 @@ def encode_confirm(message: fastpath_v1.Confirm) -> bytes:
     return bytes(out)
 
 
-_CONFIRM_NUMBERS = frozenset((1, 2,))
+_CONFIRM_NUMBERS = frozenset((1, 2))
+_CONFIRM_TAGS = frozenset((10, 16))
 
 
 def decode_confirm(data: bytes) -> fastpath_v1.Confirm:
@@ -2873,14 +3004,16 @@ def decode_confirm(data: bytes) -> fastpath_v1.Confirm:
     fields["intent_id"] = b""
     fields["token"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -2909,12 +3042,19 @@ def decode_confirm(data: bytes) -> fastpath_v1.Confirm:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _CONFIRM_TAGS:
+                continue
             stop = _skip(data, at, tag, _CONFIRM_NUMBERS, "Confirm")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Confirm") from None
-    return message
 
 
 def encode_accepted(message: fastpath_v1.Accepted) -> bytes:
@@ -2936,7 +3076,8 @@ def encode_accepted(message: fastpath_v1.Accepted) -> bytes:
     return bytes(out)
 
 
-_ACCEPTED_NUMBERS = frozenset((1, 2, 3,))
+_ACCEPTED_NUMBERS = frozenset((1, 2, 3))
+_ACCEPTED_TAGS = frozenset((10, 16, 26))
 
 
 def decode_accepted(data: bytes) -> fastpath_v1.Accepted:
@@ -2947,14 +3088,16 @@ def decode_accepted(data: bytes) -> fastpath_v1.Accepted:
     fields["lsn"] = 0
     fields["client_order_id"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -2999,12 +3142,19 @@ def decode_accepted(data: bytes) -> fastpath_v1.Accepted:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _ACCEPTED_TAGS:
+                continue
             stop = _skip(data, at, tag, _ACCEPTED_NUMBERS, "Accepted")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Accepted") from None
-    return message
 
 
 def encode_abort(message: fastpath_v1.Abort) -> bytes:
@@ -3019,6 +3169,7 @@ def encode_abort(message: fastpath_v1.Abort) -> bytes:
 
 
 _ABORT_NUMBERS = frozenset((1,))
+_ABORT_TAGS = frozenset((10,))
 
 
 def decode_abort(data: bytes) -> fastpath_v1.Abort:
@@ -3027,14 +3178,16 @@ def decode_abort(data: bytes) -> fastpath_v1.Abort:
     fields = message.__dict__
     fields["intent_id"] = b""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -3051,12 +3204,19 @@ def decode_abort(data: bytes) -> fastpath_v1.Abort:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _ABORT_TAGS:
+                continue
             stop = _skip(data, at, tag, _ABORT_NUMBERS, "Abort")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Abort") from None
-    return message
 
 
 def encode_aborted(message: fastpath_v1.Aborted) -> bytes:
@@ -3071,6 +3231,7 @@ def encode_aborted(message: fastpath_v1.Aborted) -> bytes:
 
 
 _ABORTED_NUMBERS = frozenset((1,))
+_ABORTED_TAGS = frozenset((10,))
 
 
 def decode_aborted(data: bytes) -> fastpath_v1.Aborted:
@@ -3079,14 +3240,16 @@ def decode_aborted(data: bytes) -> fastpath_v1.Aborted:
     fields = message.__dict__
     fields["intent_id"] = b""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -3103,12 +3266,19 @@ def decode_aborted(data: bytes) -> fastpath_v1.Aborted:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _ABORTED_TAGS:
+                continue
             stop = _skip(data, at, tag, _ABORTED_NUMBERS, "Aborted")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Aborted") from None
-    return message
 
 
 def encode_status(message: fastpath_v1.Status) -> bytes:
@@ -3123,6 +3293,7 @@ def encode_status(message: fastpath_v1.Status) -> bytes:
 
 
 _STATUS_NUMBERS = frozenset((1,))
+_STATUS_TAGS = frozenset((10,))
 
 
 def decode_status(data: bytes) -> fastpath_v1.Status:
@@ -3131,14 +3302,16 @@ def decode_status(data: bytes) -> fastpath_v1.Status:
     fields = message.__dict__
     fields["intent_id"] = b""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -3155,12 +3328,19 @@ def decode_status(data: bytes) -> fastpath_v1.Status:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _STATUS_TAGS:
+                continue
             stop = _skip(data, at, tag, _STATUS_NUMBERS, "Status")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Status") from None
-    return message
 
 
 def encode_status_report(message: fastpath_v1.StatusReport) -> bytes:
@@ -3195,7 +3375,8 @@ def encode_status_report(message: fastpath_v1.StatusReport) -> bytes:
     return bytes(out)
 
 
-_STATUS_REPORT_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7,))
+_STATUS_REPORT_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7))
+_STATUS_REPORT_TAGS = frozenset((10, 16, 24, 32, 40, 50, 58))
 
 
 def decode_status_report(data: bytes) -> fastpath_v1.StatusReport:
@@ -3210,14 +3391,16 @@ def decode_status_report(data: bytes) -> fastpath_v1.StatusReport:
     fields["intent_digest"] = b""
     fields["client_order_id"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -3322,12 +3505,19 @@ def decode_status_report(data: bytes) -> fastpath_v1.StatusReport:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _STATUS_REPORT_TAGS:
+                continue
             stop = _skip(data, at, tag, _STATUS_REPORT_NUMBERS, "StatusReport")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "StatusReport") from None
-    return message
 
 
 def encode_cancel(message: fastpath_v1.Cancel) -> bytes:
@@ -3342,6 +3532,7 @@ def encode_cancel(message: fastpath_v1.Cancel) -> bytes:
 
 
 _CANCEL_NUMBERS = frozenset((1,))
+_CANCEL_TAGS = frozenset((10,))
 
 
 def decode_cancel(data: bytes) -> fastpath_v1.Cancel:
@@ -3350,14 +3541,16 @@ def decode_cancel(data: bytes) -> fastpath_v1.Cancel:
     fields = message.__dict__
     fields["intent_id"] = b""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -3374,12 +3567,19 @@ def decode_cancel(data: bytes) -> fastpath_v1.Cancel:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _CANCEL_TAGS:
+                continue
             stop = _skip(data, at, tag, _CANCEL_NUMBERS, "Cancel")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Cancel") from None
-    return message
 
 
 def encode_cancel_accepted(message: fastpath_v1.CancelAccepted) -> bytes:
@@ -3396,7 +3596,8 @@ def encode_cancel_accepted(message: fastpath_v1.CancelAccepted) -> bytes:
     return bytes(out)
 
 
-_CANCEL_ACCEPTED_NUMBERS = frozenset((1, 2,))
+_CANCEL_ACCEPTED_NUMBERS = frozenset((1, 2))
+_CANCEL_ACCEPTED_TAGS = frozenset((10, 16))
 
 
 def decode_cancel_accepted(data: bytes) -> fastpath_v1.CancelAccepted:
@@ -3406,14 +3607,16 @@ def decode_cancel_accepted(data: bytes) -> fastpath_v1.CancelAccepted:
     fields["intent_id"] = b""
     fields["lsn"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -3442,12 +3645,19 @@ def decode_cancel_accepted(data: bytes) -> fastpath_v1.CancelAccepted:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _CANCEL_ACCEPTED_TAGS:
+                continue
             stop = _skip(data, at, tag, _CANCEL_ACCEPTED_NUMBERS, "CancelAccepted")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "CancelAccepted") from None
-    return message
 
 
 def encode_ping(message: fastpath_v1.Ping) -> bytes:
@@ -3461,6 +3671,7 @@ def encode_ping(message: fastpath_v1.Ping) -> bytes:
 
 
 _PING_NUMBERS = frozenset((1,))
+_PING_TAGS = frozenset((8,))
 
 
 def decode_ping(data: bytes) -> fastpath_v1.Ping:
@@ -3469,14 +3680,16 @@ def decode_ping(data: bytes) -> fastpath_v1.Ping:
     fields = message.__dict__
     fields["echo"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 8:
                 value = data[at]
                 at += 1
@@ -3489,12 +3702,19 @@ def decode_ping(data: bytes) -> fastpath_v1.Ping:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _PING_TAGS:
+                continue
             stop = _skip(data, at, tag, _PING_NUMBERS, "Ping")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Ping") from None
-    return message
 
 
 def encode_pong(message: fastpath_v1.Pong) -> bytes:
@@ -3513,7 +3733,8 @@ def encode_pong(message: fastpath_v1.Pong) -> bytes:
     return bytes(out)
 
 
-_PONG_NUMBERS = frozenset((1, 2, 3,))
+_PONG_NUMBERS = frozenset((1, 2, 3))
+_PONG_TAGS = frozenset((8, 16, 24))
 
 
 def decode_pong(data: bytes) -> fastpath_v1.Pong:
@@ -3524,14 +3745,16 @@ def decode_pong(data: bytes) -> fastpath_v1.Pong:
     fields["boottime_ns"] = 0
     fields["state"] = _RISK_V1_TRADINGSTATE[0]
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 8:
                 value = data[at]
                 at += 1
@@ -3574,12 +3797,19 @@ def decode_pong(data: bytes) -> fastpath_v1.Pong:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _PONG_TAGS:
+                continue
             stop = _skip(data, at, tag, _PONG_NUMBERS, "Pong")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Pong") from None
-    return message
 
 
 def encode_halt_request(message: fastpath_v1.HaltRequest) -> bytes:
@@ -3595,6 +3825,7 @@ def encode_halt_request(message: fastpath_v1.HaltRequest) -> bytes:
 
 
 _HALT_REQUEST_NUMBERS = frozenset((1,))
+_HALT_REQUEST_TAGS = frozenset((10,))
 
 
 def decode_halt_request(data: bytes) -> fastpath_v1.HaltRequest:
@@ -3603,14 +3834,16 @@ def decode_halt_request(data: bytes) -> fastpath_v1.HaltRequest:
     fields = message.__dict__
     fields["text"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -3627,12 +3860,19 @@ def decode_halt_request(data: bytes) -> fastpath_v1.HaltRequest:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _HALT_REQUEST_TAGS:
+                continue
             stop = _skip(data, at, tag, _HALT_REQUEST_NUMBERS, "HaltRequest")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "HaltRequest") from None
-    return message
 
 
 def encode_halt_accepted(message: fastpath_v1.HaltAccepted) -> bytes:
@@ -3648,7 +3888,8 @@ def encode_halt_accepted(message: fastpath_v1.HaltAccepted) -> bytes:
     return bytes(out)
 
 
-_HALT_ACCEPTED_NUMBERS = frozenset((1, 2,))
+_HALT_ACCEPTED_NUMBERS = frozenset((1, 2))
+_HALT_ACCEPTED_TAGS = frozenset((8, 16))
 
 
 def decode_halt_accepted(data: bytes) -> fastpath_v1.HaltAccepted:
@@ -3658,14 +3899,16 @@ def decode_halt_accepted(data: bytes) -> fastpath_v1.HaltAccepted:
     fields["halt_epoch"] = 0
     fields["lsn"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 8:
                 value = data[at]
                 at += 1
@@ -3690,12 +3933,19 @@ def decode_halt_accepted(data: bytes) -> fastpath_v1.HaltAccepted:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _HALT_ACCEPTED_TAGS:
+                continue
             stop = _skip(data, at, tag, _HALT_ACCEPTED_NUMBERS, "HaltAccepted")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "HaltAccepted") from None
-    return message
 
 
 def encode_refused(message: fastpath_v1.Refused) -> bytes:
@@ -3714,7 +3964,8 @@ def encode_refused(message: fastpath_v1.Refused) -> bytes:
     return bytes(out)
 
 
-_REFUSED_NUMBERS = frozenset((1, 2,))
+_REFUSED_NUMBERS = frozenset((1, 2))
+_REFUSED_TAGS = frozenset((10, 18))
 
 
 def decode_refused(data: bytes) -> fastpath_v1.Refused:
@@ -3724,14 +3975,16 @@ def decode_refused(data: bytes) -> fastpath_v1.Refused:
     fields["intent_id"] = b""
     fields["rejection"] = None
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -3766,12 +4019,19 @@ def decode_refused(data: bytes) -> fastpath_v1.Refused:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _REFUSED_TAGS:
+                continue
             stop = _skip(data, at, tag, _REFUSED_NUMBERS, "Refused")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Refused") from None
-    return message
 
 
 def encode_book_update(message: marketdata_v1.BookUpdate) -> bytes:
@@ -3834,7 +4094,8 @@ def encode_book_update(message: marketdata_v1.BookUpdate) -> bytes:
     return bytes(out)
 
 
-_BOOK_UPDATE_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,))
+_BOOK_UPDATE_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11))
+_BOOK_UPDATE_TAGS = frozenset((10, 18, 24, 32, 40, 48, 56, 66, 74, 82, 90))
 
 
 def decode_book_update(data: bytes) -> marketdata_v1.BookUpdate:
@@ -3853,14 +4114,16 @@ def decode_book_update(data: bytes) -> marketdata_v1.BookUpdate:
     fields["ask_price_ticks"] = []
     fields["ask_qty_lots"] = []
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -3957,7 +4220,7 @@ def decode_book_update(data: bytes) -> marketdata_v1.BookUpdate:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 66:
+            while tag == 66:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -3982,7 +4245,7 @@ def decode_book_update(data: bytes) -> marketdata_v1.BookUpdate:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 74:
+            while tag == 74:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -4007,7 +4270,7 @@ def decode_book_update(data: bytes) -> marketdata_v1.BookUpdate:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 82:
+            while tag == 82:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -4032,7 +4295,7 @@ def decode_book_update(data: bytes) -> marketdata_v1.BookUpdate:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 90:
+            while tag == 90:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -4057,12 +4320,19 @@ def decode_book_update(data: bytes) -> marketdata_v1.BookUpdate:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _BOOK_UPDATE_TAGS:
+                continue
             stop = _skip(data, at, tag, _BOOK_UPDATE_NUMBERS, "BookUpdate")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "BookUpdate") from None
-    return message
 
 
 def encode_trade_print(message: marketdata_v1.TradePrint) -> bytes:
@@ -4100,7 +4370,8 @@ def encode_trade_print(message: marketdata_v1.TradePrint) -> bytes:
     return bytes(out)
 
 
-_TRADE_PRINT_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8,))
+_TRADE_PRINT_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8))
+_TRADE_PRINT_TAGS = frozenset((10, 18, 24, 32, 40, 48, 56, 64))
 
 
 def decode_trade_print(data: bytes) -> marketdata_v1.TradePrint:
@@ -4116,14 +4387,16 @@ def decode_trade_print(data: bytes) -> marketdata_v1.TradePrint:
     fields["seller_is_taker"] = False
     fields["trade_id"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -4236,12 +4509,19 @@ def decode_trade_print(data: bytes) -> marketdata_v1.TradePrint:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _TRADE_PRINT_TAGS:
+                continue
             stop = _skip(data, at, tag, _TRADE_PRINT_NUMBERS, "TradePrint")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "TradePrint") from None
-    return message
 
 
 def encode_regime_inferred(message: quant_v1.RegimeInferred) -> bytes:
@@ -4279,7 +4559,8 @@ def encode_regime_inferred(message: quant_v1.RegimeInferred) -> bytes:
     return bytes(out)
 
 
-_REGIME_INFERRED_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7,))
+_REGIME_INFERRED_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7))
+_REGIME_INFERRED_TAGS = frozenset((10, 18, 26, 32, 40, 50, 56))
 
 
 def decode_regime_inferred(data: bytes) -> quant_v1.RegimeInferred:
@@ -4294,14 +4575,16 @@ def decode_regime_inferred(data: bytes) -> quant_v1.RegimeInferred:
     fields["model"] = ""
     fields["as_of_ns"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -4411,12 +4694,19 @@ def decode_regime_inferred(data: bytes) -> quant_v1.RegimeInferred:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _REGIME_INFERRED_TAGS:
+                continue
             stop = _skip(data, at, tag, _REGIME_INFERRED_NUMBERS, "RegimeInferred")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "RegimeInferred") from None
-    return message
 
 
 def encode_tail_risk_estimated(message: quant_v1.TailRiskEstimated) -> bytes:
@@ -4469,7 +4759,8 @@ def encode_tail_risk_estimated(message: quant_v1.TailRiskEstimated) -> bytes:
     return bytes(out)
 
 
-_TAIL_RISK_ESTIMATED_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10,))
+_TAIL_RISK_ESTIMATED_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10))
+_TAIL_RISK_ESTIMATED_TAGS = frozenset((10, 18, 26, 34, 42, 50, 58, 64, 72, 80))
 
 
 def decode_tail_risk_estimated(data: bytes) -> quant_v1.TailRiskEstimated:
@@ -4487,14 +4778,16 @@ def decode_tail_risk_estimated(data: bytes) -> quant_v1.TailRiskEstimated:
     fields["p_value_ppm"] = 0
     fields["as_of_ns"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -4647,12 +4940,19 @@ def decode_tail_risk_estimated(data: bytes) -> quant_v1.TailRiskEstimated:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _TAIL_RISK_ESTIMATED_TAGS:
+                continue
             stop = _skip(data, at, tag, _TAIL_RISK_ESTIMATED_NUMBERS, "TailRiskEstimated")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "TailRiskEstimated") from None
-    return message
 
 
 def encode_parameter_range(message: quant_v1.ParameterRange) -> bytes:
@@ -4677,7 +4977,8 @@ def encode_parameter_range(message: quant_v1.ParameterRange) -> bytes:
     return bytes(out)
 
 
-_PARAMETER_RANGE_NUMBERS = frozenset((1, 2, 3,))
+_PARAMETER_RANGE_NUMBERS = frozenset((1, 2, 3))
+_PARAMETER_RANGE_TAGS = frozenset((10, 18, 26))
 
 
 def decode_parameter_range(data: bytes) -> quant_v1.ParameterRange:
@@ -4688,14 +4989,16 @@ def decode_parameter_range(data: bytes) -> quant_v1.ParameterRange:
     fields["low"] = ""
     fields["high"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -4744,12 +5047,19 @@ def decode_parameter_range(data: bytes) -> quant_v1.ParameterRange:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _PARAMETER_RANGE_TAGS:
+                continue
             stop = _skip(data, at, tag, _PARAMETER_RANGE_NUMBERS, "ParameterRange")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "ParameterRange") from None
-    return message
 
 
 def encode_optimization_requested(message: quant_v1.OptimizationRequested) -> bytes:
@@ -4784,7 +5094,8 @@ def encode_optimization_requested(message: quant_v1.OptimizationRequested) -> by
     return bytes(out)
 
 
-_OPTIMIZATION_REQUESTED_NUMBERS = frozenset((1, 2, 3, 4, 5, 6,))
+_OPTIMIZATION_REQUESTED_NUMBERS = frozenset((1, 2, 3, 4, 5, 6))
+_OPTIMIZATION_REQUESTED_TAGS = frozenset((10, 18, 26, 34, 42, 48))
 
 
 def decode_optimization_requested(data: bytes) -> quant_v1.OptimizationRequested:
@@ -4798,14 +5109,16 @@ def decode_optimization_requested(data: bytes) -> quant_v1.OptimizationRequested
     fields["data_hash"] = b""
     fields["requested_at_ns"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -4854,7 +5167,7 @@ def decode_optimization_requested(data: bytes) -> quant_v1.OptimizationRequested
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 34:
+            while tag == 34:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -4900,12 +5213,19 @@ def decode_optimization_requested(data: bytes) -> quant_v1.OptimizationRequested
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _OPTIMIZATION_REQUESTED_TAGS:
+                continue
             stop = _skip(data, at, tag, _OPTIMIZATION_REQUESTED_NUMBERS, "OptimizationRequested")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "OptimizationRequested") from None
-    return message
 
 
 def encode_parameter_value(message: quant_v1.ParameterValue) -> bytes:
@@ -4925,7 +5245,8 @@ def encode_parameter_value(message: quant_v1.ParameterValue) -> bytes:
     return bytes(out)
 
 
-_PARAMETER_VALUE_NUMBERS = frozenset((1, 2,))
+_PARAMETER_VALUE_NUMBERS = frozenset((1, 2))
+_PARAMETER_VALUE_TAGS = frozenset((10, 18))
 
 
 def decode_parameter_value(data: bytes) -> quant_v1.ParameterValue:
@@ -4935,14 +5256,16 @@ def decode_parameter_value(data: bytes) -> quant_v1.ParameterValue:
     fields["name"] = ""
     fields["value"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -4975,12 +5298,19 @@ def decode_parameter_value(data: bytes) -> quant_v1.ParameterValue:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _PARAMETER_VALUE_TAGS:
+                continue
             stop = _skip(data, at, tag, _PARAMETER_VALUE_NUMBERS, "ParameterValue")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "ParameterValue") from None
-    return message
 
 
 def encode_optimization_proposed(message: quant_v1.OptimizationProposed) -> bytes:
@@ -5024,7 +5354,8 @@ def encode_optimization_proposed(message: quant_v1.OptimizationProposed) -> byte
     return bytes(out)
 
 
-_OPTIMIZATION_PROPOSED_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8,))
+_OPTIMIZATION_PROPOSED_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8))
+_OPTIMIZATION_PROPOSED_TAGS = frozenset((10, 18, 26, 34, 42, 48, 58, 64))
 
 
 def decode_optimization_proposed(data: bytes) -> quant_v1.OptimizationProposed:
@@ -5040,14 +5371,16 @@ def decode_optimization_proposed(data: bytes) -> quant_v1.OptimizationProposed:
     fields["rationale"] = ""
     fields["proposed_at_ns"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -5096,7 +5429,7 @@ def decode_optimization_proposed(data: bytes) -> quant_v1.OptimizationProposed:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 34:
+            while tag == 34:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -5172,12 +5505,19 @@ def decode_optimization_proposed(data: bytes) -> quant_v1.OptimizationProposed:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _OPTIMIZATION_PROPOSED_TAGS:
+                continue
             stop = _skip(data, at, tag, _OPTIMIZATION_PROPOSED_NUMBERS, "OptimizationProposed")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "OptimizationProposed") from None
-    return message
 
 
 def encode_phase_budget(message: risk_v1.PhaseBudget) -> bytes:
@@ -5198,7 +5538,8 @@ def encode_phase_budget(message: risk_v1.PhaseBudget) -> bytes:
     return bytes(out)
 
 
-_PHASE_BUDGET_NUMBERS = frozenset((1, 2, 3,))
+_PHASE_BUDGET_NUMBERS = frozenset((1, 2, 3))
+_PHASE_BUDGET_TAGS = frozenset((10, 16, 24))
 
 
 def decode_phase_budget(data: bytes) -> risk_v1.PhaseBudget:
@@ -5209,14 +5550,16 @@ def decode_phase_budget(data: bytes) -> risk_v1.PhaseBudget:
     fields["max_notional_nanos"] = 0
     fields["allowed"] = False
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -5259,12 +5602,19 @@ def decode_phase_budget(data: bytes) -> risk_v1.PhaseBudget:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _PHASE_BUDGET_TAGS:
+                continue
             stop = _skip(data, at, tag, _PHASE_BUDGET_NUMBERS, "PhaseBudget")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "PhaseBudget") from None
-    return message
 
 
 def encode_risk_lease(message: risk_v1.RiskLease) -> bytes:
@@ -5324,7 +5674,8 @@ def encode_risk_lease(message: risk_v1.RiskLease) -> bytes:
     return bytes(out)
 
 
-_RISK_LEASE_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,))
+_RISK_LEASE_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
+_RISK_LEASE_TAGS = frozenset((10, 18, 24, 32, 40, 48, 56, 64, 72, 82, 88, 96, 104, 112, 120))
 
 
 def decode_risk_lease(data: bytes) -> risk_v1.RiskLease:
@@ -5347,14 +5698,16 @@ def decode_risk_lease(data: bytes) -> risk_v1.RiskLease:
     fields["halt_epoch"] = 0
     fields["min_score_open"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -5482,7 +5835,7 @@ def decode_risk_lease(data: bytes) -> risk_v1.RiskLease:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 82:
+            while tag == 82:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -5567,12 +5920,19 @@ def decode_risk_lease(data: bytes) -> risk_v1.RiskLease:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _RISK_LEASE_TAGS:
+                continue
             stop = _skip(data, at, tag, _RISK_LEASE_NUMBERS, "RiskLease")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "RiskLease") from None
-    return message
 
 
 def encode_trading_state_changed(message: risk_v1.TradingStateChanged) -> bytes:
@@ -5616,7 +5976,8 @@ def encode_trading_state_changed(message: risk_v1.TradingStateChanged) -> bytes:
     return bytes(out)
 
 
-_TRADING_STATE_CHANGED_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9,))
+_TRADING_STATE_CHANGED_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9))
+_TRADING_STATE_CHANGED_TAGS = frozenset((10, 16, 24, 32, 40, 50, 58, 64, 74))
 
 
 def decode_trading_state_changed(data: bytes) -> risk_v1.TradingStateChanged:
@@ -5633,14 +5994,16 @@ def decode_trading_state_changed(data: bytes) -> risk_v1.TradingStateChanged:
     fields["changed_at_ns"] = 0
     fields["policy_hash"] = b""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -5783,12 +6146,19 @@ def decode_trading_state_changed(data: bytes) -> risk_v1.TradingStateChanged:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _TRADING_STATE_CHANGED_TAGS:
+                continue
             stop = _skip(data, at, tag, _TRADING_STATE_CHANGED_NUMBERS, "TradingStateChanged")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "TradingStateChanged") from None
-    return message
 
 
 def encode_signal_input(message: trading_v1.SignalInput) -> bytes:
@@ -5808,7 +6178,8 @@ def encode_signal_input(message: trading_v1.SignalInput) -> bytes:
     return bytes(out)
 
 
-_SIGNAL_INPUT_NUMBERS = frozenset((1, 2,))
+_SIGNAL_INPUT_NUMBERS = frozenset((1, 2))
+_SIGNAL_INPUT_TAGS = frozenset((10, 18))
 
 
 def decode_signal_input(data: bytes) -> trading_v1.SignalInput:
@@ -5818,14 +6189,16 @@ def decode_signal_input(data: bytes) -> trading_v1.SignalInput:
     fields["name"] = ""
     fields["value"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -5858,12 +6231,19 @@ def decode_signal_input(data: bytes) -> trading_v1.SignalInput:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _SIGNAL_INPUT_TAGS:
+                continue
             stop = _skip(data, at, tag, _SIGNAL_INPUT_NUMBERS, "SignalInput")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "SignalInput") from None
-    return message
 
 
 def encode_intent_signal(message: trading_v1.IntentSignal) -> bytes:
@@ -5948,7 +6328,8 @@ def encode_intent_signal(message: trading_v1.IntentSignal) -> bytes:
     return bytes(out)
 
 
-_INTENT_SIGNAL_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,))
+_INTENT_SIGNAL_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20))
+_INTENT_SIGNAL_TAGS = frozenset((10, 18, 26, 34, 42, 48, 56, 64, 72, 80, 88, 96, 104, 112, 122, 130, 136, 144, 154, 162))
 
 
 def decode_intent_signal(data: bytes) -> trading_v1.IntentSignal:
@@ -5976,14 +6357,16 @@ def decode_intent_signal(data: bytes) -> trading_v1.IntentSignal:
     fields["rule"] = ""
     fields["inputs"] = []
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -6277,7 +6660,7 @@ def decode_intent_signal(data: bytes) -> trading_v1.IntentSignal:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 162:
+            while tag == 162:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -6293,12 +6676,19 @@ def decode_intent_signal(data: bytes) -> trading_v1.IntentSignal:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _INTENT_SIGNAL_TAGS:
+                continue
             stop = _skip(data, at, tag, _INTENT_SIGNAL_NUMBERS, "IntentSignal")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "IntentSignal") from None
-    return message
 
 
 def encode_check(message: trading_v1.Check) -> bytes:
@@ -6320,7 +6710,8 @@ def encode_check(message: trading_v1.Check) -> bytes:
     return bytes(out)
 
 
-_CHECK_NUMBERS = frozenset((1, 2, 3, 4,))
+_CHECK_NUMBERS = frozenset((1, 2, 3, 4))
+_CHECK_TAGS = frozenset((8, 16, 24, 32))
 
 
 def decode_check(data: bytes) -> trading_v1.Check:
@@ -6332,14 +6723,16 @@ def decode_check(data: bytes) -> trading_v1.Check:
     fields["limit"] = 0
     fields["passed"] = False
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 8:
                 value = data[at]
                 at += 1
@@ -6396,12 +6789,19 @@ def decode_check(data: bytes) -> trading_v1.Check:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _CHECK_TAGS:
+                continue
             stop = _skip(data, at, tag, _CHECK_NUMBERS, "Check")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Check") from None
-    return message
 
 
 def encode_rejection(message: trading_v1.Rejection) -> bytes:
@@ -6430,7 +6830,8 @@ def encode_rejection(message: trading_v1.Rejection) -> bytes:
     return bytes(out)
 
 
-_REJECTION_NUMBERS = frozenset((1, 2, 3, 4, 5,))
+_REJECTION_NUMBERS = frozenset((1, 2, 3, 4, 5))
+_REJECTION_TAGS = frozenset((8, 16, 24, 34, 42))
 
 
 def decode_rejection(data: bytes) -> trading_v1.Rejection:
@@ -6443,14 +6844,16 @@ def decode_rejection(data: bytes) -> trading_v1.Rejection:
     fields["field"] = ""
     fields["hint"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 8:
                 value = data[at]
                 at += 1
@@ -6527,12 +6930,19 @@ def decode_rejection(data: bytes) -> trading_v1.Rejection:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _REJECTION_TAGS:
+                continue
             stop = _skip(data, at, tag, _REJECTION_NUMBERS, "Rejection")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Rejection") from None
-    return message
 
 
 def encode_position_truth(message: truth_v1.PositionTruth) -> bytes:
@@ -6574,7 +6984,8 @@ def encode_position_truth(message: truth_v1.PositionTruth) -> bytes:
     return bytes(out)
 
 
-_POSITION_TRUTH_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10,))
+_POSITION_TRUTH_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10))
+_POSITION_TRUTH_TAGS = frozenset((10, 16, 24, 32, 40, 48, 56, 64, 72, 80))
 
 
 def decode_position_truth(data: bytes) -> truth_v1.PositionTruth:
@@ -6592,14 +7003,16 @@ def decode_position_truth(data: bytes) -> truth_v1.PositionTruth:
     fields["mid_half_ticks"] = 0
     fields["comparable"] = False
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -6738,12 +7151,19 @@ def decode_position_truth(data: bytes) -> truth_v1.PositionTruth:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _POSITION_TRUTH_TAGS:
+                continue
             stop = _skip(data, at, tag, _POSITION_TRUTH_NUMBERS, "PositionTruth")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "PositionTruth") from None
-    return message
 
 
 def encode_truth_snapshot(message: truth_v1.TruthSnapshot) -> bytes:
@@ -6810,7 +7230,8 @@ def encode_truth_snapshot(message: truth_v1.TruthSnapshot) -> bytes:
     return bytes(out)
 
 
-_TRUTH_SNAPSHOT_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17,))
+_TRUTH_SNAPSHOT_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17))
+_TRUTH_SNAPSHOT_TAGS = frozenset((10, 18, 24, 32, 40, 48, 58, 64, 72, 80, 88, 96, 104, 112, 120, 128, 138))
 
 
 def decode_truth_snapshot(data: bytes) -> truth_v1.TruthSnapshot:
@@ -6835,14 +7256,16 @@ def decode_truth_snapshot(data: bytes) -> truth_v1.TruthSnapshot:
     fields["published_lsn"] = 0
     fields["identity"] = b""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -6925,7 +7348,7 @@ def decode_truth_snapshot(data: bytes) -> truth_v1.TruthSnapshot:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 58:
+            while tag == 58:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -7077,12 +7500,19 @@ def decode_truth_snapshot(data: bytes) -> truth_v1.TruthSnapshot:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _TRUTH_SNAPSHOT_TAGS:
+                continue
             stop = _skip(data, at, tag, _TRUTH_SNAPSHOT_NUMBERS, "TruthSnapshot")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "TruthSnapshot") from None
-    return message
 
 
 def encode_truth_component(message: truth_v1.TruthComponent) -> bytes:
@@ -7111,7 +7541,8 @@ def encode_truth_component(message: truth_v1.TruthComponent) -> bytes:
     return bytes(out)
 
 
-_TRUTH_COMPONENT_NUMBERS = frozenset((1, 2, 3, 4, 5,))
+_TRUTH_COMPONENT_NUMBERS = frozenset((1, 2, 3, 4, 5))
+_TRUTH_COMPONENT_TAGS = frozenset((8, 16, 24, 34, 42))
 
 
 def decode_truth_component(data: bytes) -> truth_v1.TruthComponent:
@@ -7124,14 +7555,16 @@ def decode_truth_component(data: bytes) -> truth_v1.TruthComponent:
     fields["value"] = ""
     fields["remedy"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 8:
                 value = data[at]
                 at += 1
@@ -7206,12 +7639,19 @@ def decode_truth_component(data: bytes) -> truth_v1.TruthComponent:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _TRUTH_COMPONENT_TAGS:
+                continue
             stop = _skip(data, at, tag, _TRUTH_COMPONENT_NUMBERS, "TruthComponent")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "TruthComponent") from None
-    return message
 
 
 def encode_truth_scored(message: truth_v1.TruthScored) -> bytes:
@@ -7244,7 +7684,8 @@ def encode_truth_scored(message: truth_v1.TruthScored) -> bytes:
     return bytes(out)
 
 
-_TRUTH_SCORED_NUMBERS = frozenset((1, 2, 3, 4, 5, 6,))
+_TRUTH_SCORED_NUMBERS = frozenset((1, 2, 3, 4, 5, 6))
+_TRUTH_SCORED_TAGS = frozenset((10, 18, 24, 34, 40, 48))
 
 
 def decode_truth_scored(data: bytes) -> truth_v1.TruthScored:
@@ -7258,14 +7699,16 @@ def decode_truth_scored(data: bytes) -> truth_v1.TruthScored:
     fields["as_of_lsn"] = 0
     fields["scored_at_ns"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -7311,7 +7754,7 @@ def decode_truth_scored(data: bytes) -> truth_v1.TruthScored:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 34:
+            while tag == 34:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -7353,12 +7796,19 @@ def decode_truth_scored(data: bytes) -> truth_v1.TruthScored:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _TRUTH_SCORED_TAGS:
+                continue
             stop = _skip(data, at, tag, _TRUTH_SCORED_NUMBERS, "TruthScored")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "TruthScored") from None
-    return message
 
 
 def encode_book_snapshot(message: venue_v1.BookSnapshot) -> bytes:
@@ -7399,7 +7849,8 @@ def encode_book_snapshot(message: venue_v1.BookSnapshot) -> bytes:
     return bytes(out)
 
 
-_BOOK_SNAPSHOT_NUMBERS = frozenset((1, 2, 3, 4, 5,))
+_BOOK_SNAPSHOT_NUMBERS = frozenset((1, 2, 3, 4, 5))
+_BOOK_SNAPSHOT_TAGS = frozenset((8, 18, 26, 34, 42))
 
 
 def decode_book_snapshot(data: bytes) -> venue_v1.BookSnapshot:
@@ -7412,14 +7863,16 @@ def decode_book_snapshot(data: bytes) -> venue_v1.BookSnapshot:
     fields["ask_price_ticks"] = []
     fields["ask_qty_lots"] = []
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 8:
                 value = data[at]
                 at += 1
@@ -7432,7 +7885,7 @@ def decode_book_snapshot(data: bytes) -> venue_v1.BookSnapshot:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 18:
+            while tag == 18:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -7457,7 +7910,7 @@ def decode_book_snapshot(data: bytes) -> venue_v1.BookSnapshot:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 26:
+            while tag == 26:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -7482,7 +7935,7 @@ def decode_book_snapshot(data: bytes) -> venue_v1.BookSnapshot:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 34:
+            while tag == 34:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -7507,7 +7960,7 @@ def decode_book_snapshot(data: bytes) -> venue_v1.BookSnapshot:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 42:
+            while tag == 42:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -7532,12 +7985,19 @@ def decode_book_snapshot(data: bytes) -> venue_v1.BookSnapshot:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _BOOK_SNAPSHOT_TAGS:
+                continue
             stop = _skip(data, at, tag, _BOOK_SNAPSHOT_NUMBERS, "BookSnapshot")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "BookSnapshot") from None
-    return message
 
 
 def encode_book_delta(message: venue_v1.BookDelta) -> bytes:
@@ -7581,7 +8041,8 @@ def encode_book_delta(message: venue_v1.BookDelta) -> bytes:
     return bytes(out)
 
 
-_BOOK_DELTA_NUMBERS = frozenset((1, 2, 3, 4, 5, 6,))
+_BOOK_DELTA_NUMBERS = frozenset((1, 2, 3, 4, 5, 6))
+_BOOK_DELTA_TAGS = frozenset((8, 16, 26, 34, 42, 50))
 
 
 def decode_book_delta(data: bytes) -> venue_v1.BookDelta:
@@ -7595,14 +8056,16 @@ def decode_book_delta(data: bytes) -> venue_v1.BookDelta:
     fields["ask_price_ticks"] = []
     fields["ask_qty_lots"] = []
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 8:
                 value = data[at]
                 at += 1
@@ -7627,7 +8090,7 @@ def decode_book_delta(data: bytes) -> venue_v1.BookDelta:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 26:
+            while tag == 26:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -7652,7 +8115,7 @@ def decode_book_delta(data: bytes) -> venue_v1.BookDelta:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 34:
+            while tag == 34:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -7677,7 +8140,7 @@ def decode_book_delta(data: bytes) -> venue_v1.BookDelta:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 42:
+            while tag == 42:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -7702,7 +8165,7 @@ def decode_book_delta(data: bytes) -> venue_v1.BookDelta:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
-            if tag == 50:
+            while tag == 50:
                 size = data[at]
                 at += 1
                 if size > 127:
@@ -7727,12 +8190,19 @@ def decode_book_delta(data: bytes) -> venue_v1.BookDelta:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _BOOK_DELTA_TAGS:
+                continue
             stop = _skip(data, at, tag, _BOOK_DELTA_NUMBERS, "BookDelta")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "BookDelta") from None
-    return message
 
 
 def encode_public_trade(message: venue_v1.PublicTrade) -> bytes:
@@ -7754,7 +8224,8 @@ def encode_public_trade(message: venue_v1.PublicTrade) -> bytes:
     return bytes(out)
 
 
-_PUBLIC_TRADE_NUMBERS = frozenset((1, 2, 3, 4,))
+_PUBLIC_TRADE_NUMBERS = frozenset((1, 2, 3, 4))
+_PUBLIC_TRADE_TAGS = frozenset((8, 16, 24, 32))
 
 
 def decode_public_trade(data: bytes) -> venue_v1.PublicTrade:
@@ -7766,14 +8237,16 @@ def decode_public_trade(data: bytes) -> venue_v1.PublicTrade:
     fields["seller_is_taker"] = False
     fields["trade_id"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 8:
                 value = data[at]
                 at += 1
@@ -7826,12 +8299,19 @@ def decode_public_trade(data: bytes) -> venue_v1.PublicTrade:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _PUBLIC_TRADE_TAGS:
+                continue
             stop = _skip(data, at, tag, _PUBLIC_TRADE_NUMBERS, "PublicTrade")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "PublicTrade") from None
-    return message
 
 
 def encode_market_event(message: venue_v1.MarketEvent) -> bytes:
@@ -7872,7 +8352,8 @@ def encode_market_event(message: venue_v1.MarketEvent) -> bytes:
     return bytes(out)
 
 
-_MARKET_EVENT_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7,))
+_MARKET_EVENT_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7))
+_MARKET_EVENT_TAGS = frozenset((10, 16, 24, 34, 42, 50, 56))
 
 
 def decode_market_event(data: bytes) -> venue_v1.MarketEvent:
@@ -7887,14 +8368,16 @@ def decode_market_event(data: bytes) -> venue_v1.MarketEvent:
     fields["public_trade"] = None
     fields["event_boottime_ns"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -8013,12 +8496,19 @@ def decode_market_event(data: bytes) -> venue_v1.MarketEvent:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _MARKET_EVENT_TAGS:
+                continue
             stop = _skip(data, at, tag, _MARKET_EVENT_NUMBERS, "MarketEvent")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "MarketEvent") from None
-    return message
 
 
 def encode_logon(message: venue_v1.Logon) -> bytes:
@@ -8039,7 +8529,8 @@ def encode_logon(message: venue_v1.Logon) -> bytes:
     return bytes(out)
 
 
-_LOGON_NUMBERS = frozenset((1, 2, 3,))
+_LOGON_NUMBERS = frozenset((1, 2, 3))
+_LOGON_TAGS = frozenset((8, 18, 24))
 
 
 def decode_logon(data: bytes) -> venue_v1.Logon:
@@ -8050,14 +8541,16 @@ def decode_logon(data: bytes) -> venue_v1.Logon:
     fields["account"] = ""
     fields["market_data"] = False
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 8:
                 value = data[at]
                 at += 1
@@ -8104,12 +8597,19 @@ def decode_logon(data: bytes) -> venue_v1.Logon:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _LOGON_TAGS:
+                continue
             stop = _skip(data, at, tag, _LOGON_NUMBERS, "Logon")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Logon") from None
-    return message
 
 
 def encode_submit_order(message: venue_v1.SubmitOrder) -> bytes:
@@ -8153,7 +8653,8 @@ def encode_submit_order(message: venue_v1.SubmitOrder) -> bytes:
     return bytes(out)
 
 
-_SUBMIT_ORDER_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10,))
+_SUBMIT_ORDER_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10))
+_SUBMIT_ORDER_TAGS = frozenset((10, 18, 24, 32, 40, 48, 56, 64, 72, 80))
 
 
 def decode_submit_order(data: bytes) -> venue_v1.SubmitOrder:
@@ -8171,14 +8672,16 @@ def decode_submit_order(data: bytes) -> venue_v1.SubmitOrder:
     fields["signed_boottime_ns"] = 0
     fields["expires_boottime_ns"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -8333,12 +8836,19 @@ def decode_submit_order(data: bytes) -> venue_v1.SubmitOrder:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _SUBMIT_ORDER_TAGS:
+                continue
             stop = _skip(data, at, tag, _SUBMIT_ORDER_NUMBERS, "SubmitOrder")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "SubmitOrder") from None
-    return message
 
 
 def encode_cancel_order(message: venue_v1.CancelOrder) -> bytes:
@@ -8354,6 +8864,7 @@ def encode_cancel_order(message: venue_v1.CancelOrder) -> bytes:
 
 
 _CANCEL_ORDER_NUMBERS = frozenset((1,))
+_CANCEL_ORDER_TAGS = frozenset((10,))
 
 
 def decode_cancel_order(data: bytes) -> venue_v1.CancelOrder:
@@ -8362,14 +8873,16 @@ def decode_cancel_order(data: bytes) -> venue_v1.CancelOrder:
     fields = message.__dict__
     fields["client_order_id"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -8386,12 +8899,19 @@ def decode_cancel_order(data: bytes) -> venue_v1.CancelOrder:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _CANCEL_ORDER_TAGS:
+                continue
             stop = _skip(data, at, tag, _CANCEL_ORDER_NUMBERS, "CancelOrder")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "CancelOrder") from None
-    return message
 
 
 def encode_cancel_all_orders(message: venue_v1.CancelAllOrders) -> bytes:
@@ -8407,6 +8927,7 @@ def encode_cancel_all_orders(message: venue_v1.CancelAllOrders) -> bytes:
 
 
 _CANCEL_ALL_ORDERS_NUMBERS = frozenset((1,))
+_CANCEL_ALL_ORDERS_TAGS = frozenset((10,))
 
 
 def decode_cancel_all_orders(data: bytes) -> venue_v1.CancelAllOrders:
@@ -8415,14 +8936,16 @@ def decode_cancel_all_orders(data: bytes) -> venue_v1.CancelAllOrders:
     fields = message.__dict__
     fields["symbol"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -8439,12 +8962,19 @@ def decode_cancel_all_orders(data: bytes) -> venue_v1.CancelAllOrders:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _CANCEL_ALL_ORDERS_TAGS:
+                continue
             stop = _skip(data, at, tag, _CANCEL_ALL_ORDERS_NUMBERS, "CancelAllOrders")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "CancelAllOrders") from None
-    return message
 
 
 def encode_query_order(message: venue_v1.QueryOrder) -> bytes:
@@ -8460,6 +8990,7 @@ def encode_query_order(message: venue_v1.QueryOrder) -> bytes:
 
 
 _QUERY_ORDER_NUMBERS = frozenset((1,))
+_QUERY_ORDER_TAGS = frozenset((10,))
 
 
 def decode_query_order(data: bytes) -> venue_v1.QueryOrder:
@@ -8468,14 +8999,16 @@ def decode_query_order(data: bytes) -> venue_v1.QueryOrder:
     fields = message.__dict__
     fields["client_order_id"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -8492,12 +9025,19 @@ def decode_query_order(data: bytes) -> venue_v1.QueryOrder:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _QUERY_ORDER_TAGS:
+                continue
             stop = _skip(data, at, tag, _QUERY_ORDER_NUMBERS, "QueryOrder")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "QueryOrder") from None
-    return message
 
 
 def encode_query_open_orders(message: venue_v1.QueryOpenOrders) -> bytes:
@@ -8508,6 +9048,7 @@ def encode_query_open_orders(message: venue_v1.QueryOpenOrders) -> bytes:
 
 
 _QUERY_OPEN_ORDERS_NUMBERS = frozenset(())
+_QUERY_OPEN_ORDERS_TAGS = frozenset(())
 
 
 def decode_query_open_orders(data: bytes) -> venue_v1.QueryOpenOrders:
@@ -8515,20 +9056,29 @@ def decode_query_open_orders(data: bytes) -> venue_v1.QueryOpenOrders:
     message = venue_v1.QueryOpenOrders.__new__(venue_v1.QueryOpenOrders)
     fields = message.__dict__
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
+            if tag in _QUERY_OPEN_ORDERS_TAGS:
+                continue
+            stop = _skip(data, at, tag, _QUERY_OPEN_ORDERS_NUMBERS, "QueryOpenOrders")
+            fields["_unknown_fields"] += _unknown(tag, data, at, stop)
+            at = stop
+            if at == end:
+                return message
             tag = data[at]
             at += 1
             if tag > 127:
                 tag, at = _take(data, at, tag)
-            stop = _skip(data, at, tag, _QUERY_OPEN_ORDERS_NUMBERS, "QueryOpenOrders")
-            fields["_unknown_fields"] += _unknown(tag, data, at, stop)
-            at = stop
     except IndexError:
         raise HotCodecError("TRUNCATED", "QueryOpenOrders") from None
-    return message
 
 
 def encode_query_trades(message: venue_v1.QueryTrades) -> bytes:
@@ -8544,6 +9094,7 @@ def encode_query_trades(message: venue_v1.QueryTrades) -> bytes:
 
 
 _QUERY_TRADES_NUMBERS = frozenset((1,))
+_QUERY_TRADES_TAGS = frozenset((10,))
 
 
 def decode_query_trades(data: bytes) -> venue_v1.QueryTrades:
@@ -8552,14 +9103,16 @@ def decode_query_trades(data: bytes) -> venue_v1.QueryTrades:
     fields = message.__dict__
     fields["client_order_id"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -8576,12 +9129,19 @@ def decode_query_trades(data: bytes) -> venue_v1.QueryTrades:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _QUERY_TRADES_TAGS:
+                continue
             stop = _skip(data, at, tag, _QUERY_TRADES_NUMBERS, "QueryTrades")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "QueryTrades") from None
-    return message
 
 
 def encode_query_positions(message: venue_v1.QueryPositions) -> bytes:
@@ -8592,6 +9152,7 @@ def encode_query_positions(message: venue_v1.QueryPositions) -> bytes:
 
 
 _QUERY_POSITIONS_NUMBERS = frozenset(())
+_QUERY_POSITIONS_TAGS = frozenset(())
 
 
 def decode_query_positions(data: bytes) -> venue_v1.QueryPositions:
@@ -8599,20 +9160,29 @@ def decode_query_positions(data: bytes) -> venue_v1.QueryPositions:
     message = venue_v1.QueryPositions.__new__(venue_v1.QueryPositions)
     fields = message.__dict__
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
+            if tag in _QUERY_POSITIONS_TAGS:
+                continue
+            stop = _skip(data, at, tag, _QUERY_POSITIONS_NUMBERS, "QueryPositions")
+            fields["_unknown_fields"] += _unknown(tag, data, at, stop)
+            at = stop
+            if at == end:
+                return message
             tag = data[at]
             at += 1
             if tag > 127:
                 tag, at = _take(data, at, tag)
-            stop = _skip(data, at, tag, _QUERY_POSITIONS_NUMBERS, "QueryPositions")
-            fields["_unknown_fields"] += _unknown(tag, data, at, stop)
-            at = stop
     except IndexError:
         raise HotCodecError("TRUNCATED", "QueryPositions") from None
-    return message
 
 
 def encode_set_faults(message: venue_v1.SetFaults) -> bytes:
@@ -8640,7 +9210,8 @@ def encode_set_faults(message: venue_v1.SetFaults) -> bytes:
     return bytes(out)
 
 
-_SET_FAULTS_NUMBERS = frozenset((1, 2, 3, 4, 5, 6,))
+_SET_FAULTS_NUMBERS = frozenset((1, 2, 3, 4, 5, 6))
+_SET_FAULTS_TAGS = frozenset((8, 16, 24, 32, 40, 48))
 
 
 def decode_set_faults(data: bytes) -> venue_v1.SetFaults:
@@ -8654,14 +9225,16 @@ def decode_set_faults(data: bytes) -> venue_v1.SetFaults:
     fields["fail_queries"] = 0
     fields["visibility_lag_ns"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 8:
                 value = data[at]
                 at += 1
@@ -8741,12 +9314,19 @@ def decode_set_faults(data: bytes) -> venue_v1.SetFaults:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _SET_FAULTS_TAGS:
+                continue
             stop = _skip(data, at, tag, _SET_FAULTS_NUMBERS, "SetFaults")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "SetFaults") from None
-    return message
 
 
 def encode_venue_request(message: venue_v1.VenueRequest) -> bytes:
@@ -8811,7 +9391,8 @@ def encode_venue_request(message: venue_v1.VenueRequest) -> bytes:
     return bytes(out)
 
 
-_VENUE_REQUEST_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,))
+_VENUE_REQUEST_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11))
+_VENUE_REQUEST_TAGS = frozenset((8, 18, 26, 34, 42, 50, 58, 66, 74, 82, 90))
 
 
 def decode_venue_request(data: bytes) -> venue_v1.VenueRequest:
@@ -8830,14 +9411,16 @@ def decode_venue_request(data: bytes) -> venue_v1.VenueRequest:
     fields["set_faults"] = None
     fields["market_event"] = None
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 8:
                 value = data[at]
                 at += 1
@@ -9120,12 +9703,19 @@ def decode_venue_request(data: bytes) -> venue_v1.VenueRequest:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _VENUE_REQUEST_TAGS:
+                continue
             stop = _skip(data, at, tag, _VENUE_REQUEST_NUMBERS, "VenueRequest")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "VenueRequest") from None
-    return message
 
 
 def encode_logon_accepted(message: venue_v1.LogonAccepted) -> bytes:
@@ -9146,7 +9736,8 @@ def encode_logon_accepted(message: venue_v1.LogonAccepted) -> bytes:
     return bytes(out)
 
 
-_LOGON_ACCEPTED_NUMBERS = frozenset((1, 2, 3,))
+_LOGON_ACCEPTED_NUMBERS = frozenset((1, 2, 3))
+_LOGON_ACCEPTED_TAGS = frozenset((10, 16, 24))
 
 
 def decode_logon_accepted(data: bytes) -> venue_v1.LogonAccepted:
@@ -9157,14 +9748,16 @@ def decode_logon_accepted(data: bytes) -> venue_v1.LogonAccepted:
     fields["boottime_ns"] = 0
     fields["venue_epoch"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -9207,12 +9800,19 @@ def decode_logon_accepted(data: bytes) -> venue_v1.LogonAccepted:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _LOGON_ACCEPTED_TAGS:
+                continue
             stop = _skip(data, at, tag, _LOGON_ACCEPTED_NUMBERS, "LogonAccepted")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "LogonAccepted") from None
-    return message
 
 
 def encode_order_ack(message: venue_v1.OrderAck) -> bytes:
@@ -9235,7 +9835,8 @@ def encode_order_ack(message: venue_v1.OrderAck) -> bytes:
     return bytes(out)
 
 
-_ORDER_ACK_NUMBERS = frozenset((1, 2, 3,))
+_ORDER_ACK_NUMBERS = frozenset((1, 2, 3))
+_ORDER_ACK_TAGS = frozenset((10, 18, 24))
 
 
 def decode_order_ack(data: bytes) -> venue_v1.OrderAck:
@@ -9246,14 +9847,16 @@ def decode_order_ack(data: bytes) -> venue_v1.OrderAck:
     fields["venue_order_id"] = ""
     fields["venue_time_ns"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -9300,12 +9903,19 @@ def decode_order_ack(data: bytes) -> venue_v1.OrderAck:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _ORDER_ACK_TAGS:
+                continue
             stop = _skip(data, at, tag, _ORDER_ACK_NUMBERS, "OrderAck")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "OrderAck") from None
-    return message
 
 
 def encode_order_reject(message: venue_v1.OrderReject) -> bytes:
@@ -9333,7 +9943,8 @@ def encode_order_reject(message: venue_v1.OrderReject) -> bytes:
     return bytes(out)
 
 
-_ORDER_REJECT_NUMBERS = frozenset((1, 2, 3, 4,))
+_ORDER_REJECT_NUMBERS = frozenset((1, 2, 3, 4))
+_ORDER_REJECT_TAGS = frozenset((10, 18, 26, 32))
 
 
 def decode_order_reject(data: bytes) -> venue_v1.OrderReject:
@@ -9345,14 +9956,16 @@ def decode_order_reject(data: bytes) -> venue_v1.OrderReject:
     fields["text"] = ""
     fields["venue_time_ns"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -9415,12 +10028,19 @@ def decode_order_reject(data: bytes) -> venue_v1.OrderReject:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _ORDER_REJECT_TAGS:
+                continue
             stop = _skip(data, at, tag, _ORDER_REJECT_NUMBERS, "OrderReject")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "OrderReject") from None
-    return message
 
 
 def encode_trade(message: venue_v1.Trade) -> bytes:
@@ -9469,7 +10089,8 @@ def encode_trade(message: venue_v1.Trade) -> bytes:
     return bytes(out)
 
 
-_TRADE_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,))
+_TRADE_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11))
+_TRADE_TAGS = frozenset((10, 18, 24, 32, 40, 48, 56, 64, 72, 80, 90))
 
 
 def decode_trade(data: bytes) -> venue_v1.Trade:
@@ -9488,14 +10109,16 @@ def decode_trade(data: bytes) -> venue_v1.Trade:
     fields["replayed"] = False
     fields["venue_order_id"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -9656,12 +10279,19 @@ def decode_trade(data: bytes) -> venue_v1.Trade:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _TRADE_TAGS:
+                continue
             stop = _skip(data, at, tag, _TRADE_NUMBERS, "Trade")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Trade") from None
-    return message
 
 
 def encode_order_canceled(message: venue_v1.OrderCanceled) -> bytes:
@@ -9685,7 +10315,8 @@ def encode_order_canceled(message: venue_v1.OrderCanceled) -> bytes:
     return bytes(out)
 
 
-_ORDER_CANCELED_NUMBERS = frozenset((1, 2, 3, 4,))
+_ORDER_CANCELED_NUMBERS = frozenset((1, 2, 3, 4))
+_ORDER_CANCELED_TAGS = frozenset((10, 16, 24, 32))
 
 
 def decode_order_canceled(data: bytes) -> venue_v1.OrderCanceled:
@@ -9697,14 +10328,16 @@ def decode_order_canceled(data: bytes) -> venue_v1.OrderCanceled:
     fields["expired"] = False
     fields["venue_time_ns"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -9761,12 +10394,19 @@ def decode_order_canceled(data: bytes) -> venue_v1.OrderCanceled:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _ORDER_CANCELED_TAGS:
+                continue
             stop = _skip(data, at, tag, _ORDER_CANCELED_NUMBERS, "OrderCanceled")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "OrderCanceled") from None
-    return message
 
 
 def encode_cancel_reject(message: venue_v1.CancelReject) -> bytes:
@@ -9791,7 +10431,8 @@ def encode_cancel_reject(message: venue_v1.CancelReject) -> bytes:
     return bytes(out)
 
 
-_CANCEL_REJECT_NUMBERS = frozenset((1, 2, 3,))
+_CANCEL_REJECT_NUMBERS = frozenset((1, 2, 3))
+_CANCEL_REJECT_TAGS = frozenset((10, 18, 26))
 
 
 def decode_cancel_reject(data: bytes) -> venue_v1.CancelReject:
@@ -9802,14 +10443,16 @@ def decode_cancel_reject(data: bytes) -> venue_v1.CancelReject:
     fields["code"] = ""
     fields["text"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -9858,12 +10501,19 @@ def decode_cancel_reject(data: bytes) -> venue_v1.CancelReject:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _CANCEL_REJECT_TAGS:
+                continue
             stop = _skip(data, at, tag, _CANCEL_REJECT_NUMBERS, "CancelReject")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "CancelReject") from None
-    return message
 
 
 def encode_order_state(message: venue_v1.OrderState) -> bytes:
@@ -9914,7 +10564,8 @@ def encode_order_state(message: venue_v1.OrderState) -> bytes:
     return bytes(out)
 
 
-_ORDER_STATE_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,))
+_ORDER_STATE_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11))
+_ORDER_STATE_TAGS = frozenset((10, 16, 24, 34, 40, 48, 58, 64, 72, 80, 90))
 
 
 def decode_order_state(data: bytes) -> venue_v1.OrderState:
@@ -9933,14 +10584,16 @@ def decode_order_state(data: bytes) -> venue_v1.OrderState:
     fields["price_ticks"] = 0
     fields["reject_code"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -10105,12 +10758,19 @@ def decode_order_state(data: bytes) -> venue_v1.OrderState:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _ORDER_STATE_TAGS:
+                continue
             stop = _skip(data, at, tag, _ORDER_STATE_NUMBERS, "OrderState")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "OrderState") from None
-    return message
 
 
 def encode_position(message: venue_v1.Position) -> bytes:
@@ -10128,7 +10788,8 @@ def encode_position(message: venue_v1.Position) -> bytes:
     return bytes(out)
 
 
-_POSITION_NUMBERS = frozenset((1, 2,))
+_POSITION_NUMBERS = frozenset((1, 2))
+_POSITION_TAGS = frozenset((10, 16))
 
 
 def decode_position(data: bytes) -> venue_v1.Position:
@@ -10138,14 +10799,16 @@ def decode_position(data: bytes) -> venue_v1.Position:
     fields["symbol"] = ""
     fields["position_lots"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -10176,12 +10839,19 @@ def decode_position(data: bytes) -> venue_v1.Position:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _POSITION_TAGS:
+                continue
             stop = _skip(data, at, tag, _POSITION_NUMBERS, "Position")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "Position") from None
-    return message
 
 
 def encode_query_end(message: venue_v1.QueryEnd) -> bytes:
@@ -10202,7 +10872,8 @@ def encode_query_end(message: venue_v1.QueryEnd) -> bytes:
     return bytes(out)
 
 
-_QUERY_END_NUMBERS = frozenset((1, 2, 3,))
+_QUERY_END_NUMBERS = frozenset((1, 2, 3))
+_QUERY_END_TAGS = frozenset((8, 16, 26))
 
 
 def decode_query_end(data: bytes) -> venue_v1.QueryEnd:
@@ -10213,14 +10884,16 @@ def decode_query_end(data: bytes) -> venue_v1.QueryEnd:
     fields["complete"] = False
     fields["error"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 8:
                 value = data[at]
                 at += 1
@@ -10262,12 +10935,19 @@ def decode_query_end(data: bytes) -> venue_v1.QueryEnd:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _QUERY_END_TAGS:
+                continue
             stop = _skip(data, at, tag, _QUERY_END_NUMBERS, "QueryEnd")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "QueryEnd") from None
-    return message
 
 
 def encode_request_refused(message: venue_v1.RequestRefused) -> bytes:
@@ -10287,7 +10967,8 @@ def encode_request_refused(message: venue_v1.RequestRefused) -> bytes:
     return bytes(out)
 
 
-_REQUEST_REFUSED_NUMBERS = frozenset((1, 2,))
+_REQUEST_REFUSED_NUMBERS = frozenset((1, 2))
+_REQUEST_REFUSED_TAGS = frozenset((10, 18))
 
 
 def decode_request_refused(data: bytes) -> venue_v1.RequestRefused:
@@ -10297,14 +10978,16 @@ def decode_request_refused(data: bytes) -> venue_v1.RequestRefused:
     fields["code"] = ""
     fields["text"] = ""
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 10:
                 size = data[at]
                 at += 1
@@ -10337,12 +11020,19 @@ def decode_request_refused(data: bytes) -> venue_v1.RequestRefused:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _REQUEST_REFUSED_TAGS:
+                continue
             stop = _skip(data, at, tag, _REQUEST_REFUSED_NUMBERS, "RequestRefused")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "RequestRefused") from None
-    return message
 
 
 def encode_feed_ack(message: venue_v1.FeedAck) -> bytes:
@@ -10356,6 +11046,7 @@ def encode_feed_ack(message: venue_v1.FeedAck) -> bytes:
 
 
 _FEED_ACK_NUMBERS = frozenset((1,))
+_FEED_ACK_TAGS = frozenset((8,))
 
 
 def decode_feed_ack(data: bytes) -> venue_v1.FeedAck:
@@ -10364,14 +11055,16 @@ def decode_feed_ack(data: bytes) -> venue_v1.FeedAck:
     fields = message.__dict__
     fields["events"] = 0
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 8:
                 value = data[at]
                 at += 1
@@ -10384,12 +11077,19 @@ def decode_feed_ack(data: bytes) -> venue_v1.FeedAck:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _FEED_ACK_TAGS:
+                continue
             stop = _skip(data, at, tag, _FEED_ACK_NUMBERS, "FeedAck")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "FeedAck") from None
-    return message
 
 
 def encode_venue_event(message: venue_v1.VenueEvent) -> bytes:
@@ -10467,7 +11167,8 @@ def encode_venue_event(message: venue_v1.VenueEvent) -> bytes:
     return bytes(out)
 
 
-_VENUE_EVENT_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14,))
+_VENUE_EVENT_NUMBERS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14))
+_VENUE_EVENT_TAGS = frozenset((8, 16, 26, 34, 42, 50, 58, 66, 74, 82, 90, 98, 106, 114))
 
 
 def decode_venue_event(data: bytes) -> venue_v1.VenueEvent:
@@ -10489,14 +11190,16 @@ def decode_venue_event(data: bytes) -> venue_v1.VenueEvent:
     fields["feed_ack"] = None
     fields["market_event"] = None
     fields["_unknown_fields"] = b""
-    at = 0
     end = len(data)
+    if not end:
+        return message
+    at = 0
     try:
-        while at < end:
-            tag = data[at]
-            at += 1
-            if tag > 127:
-                tag, at = _take(data, at, tag)
+        tag = data[at]
+        at += 1
+        if tag > 127:
+            tag, at = _take(data, at, tag)
+        while True:
             if tag == 8:
                 value = data[at]
                 at += 1
@@ -10869,9 +11572,16 @@ def decode_venue_event(data: bytes) -> venue_v1.VenueEvent:
                 at += 1
                 if tag > 127:
                     tag, at = _take(data, at, tag)
+            if tag in _VENUE_EVENT_TAGS:
+                continue
             stop = _skip(data, at, tag, _VENUE_EVENT_NUMBERS, "VenueEvent")
             fields["_unknown_fields"] += _unknown(tag, data, at, stop)
             at = stop
+            if at == end:
+                return message
+            tag = data[at]
+            at += 1
+            if tag > 127:
+                tag, at = _take(data, at, tag)
     except IndexError:
         raise HotCodecError("TRUNCATED", "VenueEvent") from None
-    return message

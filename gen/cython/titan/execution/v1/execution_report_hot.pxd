@@ -79,23 +79,23 @@ cdef inline uint32_t size_execution_report(const ExecutionReport *m) noexcept no
     if m.kind:
         size += 1 + varint_size(<uint64_t><int64_t>m.kind)
     if m.account_len:
-        size += 2 + m.account_len
+        size += 1 + 1 + m.account_len
     if m.policy_hash_len:
-        size += 2 + m.policy_hash_len
+        size += 1 + 1 + m.policy_hash_len
     if m.recorded_at_ns:
         size += 1 + varint_size(<uint64_t>m.recorded_at_ns)
     if m.recorded_boottime_ns:
         size += 1 + varint_size(<uint64_t>m.recorded_boottime_ns)
     if m.intent_id_len:
-        size += 2 + m.intent_id_len
+        size += 1 + 1 + m.intent_id_len
     if m.phase_id_len:
-        size += 2 + m.phase_id_len
+        size += 1 + 1 + m.phase_id_len
     if m.symbol_len:
-        size += 2 + m.symbol_len
+        size += 1 + 1 + m.symbol_len
     if m.client_order_id_len:
-        size += 2 + m.client_order_id_len
+        size += 1 + 1 + m.client_order_id_len
     if m.venue_order_id_len:
-        size += 2 + m.venue_order_id_len
+        size += 1 + 1 + m.venue_order_id_len
     if m.exec_type:
         size += 1 + varint_size(<uint64_t><int64_t>m.exec_type)
     if m.ord_status:
@@ -119,17 +119,17 @@ cdef inline uint32_t size_execution_report(const ExecutionReport *m) noexcept no
     if m.liquidity:
         size += 2 + varint_size(<uint64_t><int64_t>m.liquidity)
     if m.trade_id_len:
-        size += 3 + m.trade_id_len
+        size += 2 + 1 + m.trade_id_len
     if m.venue_time_ns:
         size += 2 + varint_size(<uint64_t>m.venue_time_ns)
     if m.reject_reason:
         size += 2 + varint_size(<uint64_t><int64_t>m.reject_reason)
     if m.venue_code_len:
-        size += 3 + m.venue_code_len
+        size += 2 + 1 + m.venue_code_len
     if m.text_len:
         size += 2 + varint_size(m.text_len) + m.text_len
     if m.intent_digest_len:
-        size += 3 + m.intent_digest_len
+        size += 2 + 1 + m.intent_digest_len
     if m.has_intent:
         size += 2 + varint_size(m.intent.size) + m.intent.size
     if m.checks_count:
@@ -147,7 +147,7 @@ cdef inline uint32_t size_execution_report(const ExecutionReport *m) noexcept no
     if m.position_lots:
         size += 2 + varint_size(<uint64_t>m.position_lots)
     if m.operator_id_len:
-        size += 3 + m.operator_id_len
+        size += 2 + 1 + m.operator_id_len
     if m.brain_epoch:
         size += 2 + varint_size(<uint64_t>m.brain_epoch)
     if m.lease_sequence:

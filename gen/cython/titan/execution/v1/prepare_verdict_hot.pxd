@@ -38,13 +38,13 @@ cdef inline uint32_t size_prepare_verdict(const PrepareVerdict *m) noexcept nogi
     cdef uint32_t part
     cdef uint32_t i
     if m.account_len:
-        size += 2 + m.account_len
+        size += 1 + 1 + m.account_len
     if m.phase_id_len:
-        size += 2 + m.phase_id_len
+        size += 1 + 1 + m.phase_id_len
     if m.intent_id_len:
-        size += 2 + m.intent_id_len
+        size += 1 + 1 + m.intent_id_len
     if m.policy_hash_len:
-        size += 2 + m.policy_hash_len
+        size += 1 + 1 + m.policy_hash_len
     if m.approved:
         size += 2
     if m.has_rejection:

@@ -22,11 +22,11 @@ cdef struct Hello:
 cdef inline uint32_t size_hello(const Hello *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.principal_len:
-        size += 2 + m.principal_len
+        size += 1 + 1 + m.principal_len
     if m.client_nonce_len:
-        size += 2 + m.client_nonce_len
+        size += 1 + 1 + m.client_nonce_len
     if m.identity_len:
-        size += 2 + m.identity_len
+        size += 1 + 1 + m.identity_len
     return size
 
 cdef inline uint8_t *put_hello(const Hello *m, uint8_t *p) noexcept nogil:
@@ -150,7 +150,7 @@ cdef struct Challenge:
 cdef inline uint32_t size_challenge(const Challenge *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.server_nonce_len:
-        size += 2 + m.server_nonce_len
+        size += 1 + 1 + m.server_nonce_len
     return size
 
 cdef inline uint8_t *put_challenge(const Challenge *m, uint8_t *p) noexcept nogil:
@@ -227,7 +227,7 @@ cdef struct Proof:
 cdef inline uint32_t size_proof(const Proof *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_build_len:
-        size += 2 + m.client_build_len
+        size += 1 + 1 + m.client_build_len
     return size
 
 cdef inline uint8_t *put_proof(const Proof *m, uint8_t *p) noexcept nogil:
@@ -306,17 +306,17 @@ cdef struct Ready:
 cdef inline uint32_t size_ready(const Ready *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.policy_hash_len:
-        size += 2 + m.policy_hash_len
+        size += 1 + 1 + m.policy_hash_len
     if m.exec_epoch:
         size += 1 + varint_size(<uint64_t>m.exec_epoch)
     if m.account_len:
-        size += 2 + m.account_len
+        size += 1 + 1 + m.account_len
     if m.state:
         size += 1 + varint_size(<uint64_t><int64_t>m.state)
     if m.boottime_ns:
         size += 1 + varint_size(<uint64_t>m.boottime_ns)
     if m.identity_len:
-        size += 2 + m.identity_len
+        size += 1 + 1 + m.identity_len
     return size
 
 cdef inline uint8_t *put_ready(const Ready *m, uint8_t *p) noexcept nogil:
@@ -552,7 +552,7 @@ cdef struct Prepared:
 cdef inline uint32_t size_prepared(const Prepared *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 2 + m.intent_id_len
+        size += 1 + 1 + m.intent_id_len
     if m.token:
         size += 1 + varint_size(<uint64_t>m.token)
     if m.expires_boottime_ns:
@@ -660,7 +660,7 @@ cdef struct Confirm:
 cdef inline uint32_t size_confirm(const Confirm *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 2 + m.intent_id_len
+        size += 1 + 1 + m.intent_id_len
     if m.token:
         size += 1 + varint_size(<uint64_t>m.token)
     return size
@@ -755,11 +755,11 @@ cdef struct Accepted:
 cdef inline uint32_t size_accepted(const Accepted *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 2 + m.intent_id_len
+        size += 1 + 1 + m.intent_id_len
     if m.lsn:
         size += 1 + varint_size(<uint64_t>m.lsn)
     if m.client_order_id_len:
-        size += 2 + m.client_order_id_len
+        size += 1 + 1 + m.client_order_id_len
     return size
 
 cdef inline uint8_t *put_accepted(const Accepted *m, uint8_t *p) noexcept nogil:
@@ -870,7 +870,7 @@ cdef struct Abort:
 cdef inline uint32_t size_abort(const Abort *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 2 + m.intent_id_len
+        size += 1 + 1 + m.intent_id_len
     return size
 
 cdef inline uint8_t *put_abort(const Abort *m, uint8_t *p) noexcept nogil:
@@ -947,7 +947,7 @@ cdef struct Aborted:
 cdef inline uint32_t size_aborted(const Aborted *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 2 + m.intent_id_len
+        size += 1 + 1 + m.intent_id_len
     return size
 
 cdef inline uint8_t *put_aborted(const Aborted *m, uint8_t *p) noexcept nogil:
@@ -1024,7 +1024,7 @@ cdef struct Status:
 cdef inline uint32_t size_status(const Status *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 2 + m.intent_id_len
+        size += 1 + 1 + m.intent_id_len
     return size
 
 cdef inline uint8_t *put_status(const Status *m, uint8_t *p) noexcept nogil:
@@ -1109,7 +1109,7 @@ cdef struct StatusReport:
 cdef inline uint32_t size_status_report(const StatusReport *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 2 + m.intent_id_len
+        size += 1 + 1 + m.intent_id_len
     if m.state:
         size += 1 + varint_size(<uint64_t><int64_t>m.state)
     if m.lsn:
@@ -1119,9 +1119,9 @@ cdef inline uint32_t size_status_report(const StatusReport *m) noexcept nogil:
     if m.leaves_qty_lots:
         size += 1 + varint_size(<uint64_t>m.leaves_qty_lots)
     if m.intent_digest_len:
-        size += 2 + m.intent_digest_len
+        size += 1 + 1 + m.intent_digest_len
     if m.client_order_id_len:
-        size += 2 + m.client_order_id_len
+        size += 1 + 1 + m.client_order_id_len
     return size
 
 cdef inline uint8_t *put_status_report(const StatusReport *m, uint8_t *p) noexcept nogil:
@@ -1295,7 +1295,7 @@ cdef struct Cancel:
 cdef inline uint32_t size_cancel(const Cancel *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 2 + m.intent_id_len
+        size += 1 + 1 + m.intent_id_len
     return size
 
 cdef inline uint8_t *put_cancel(const Cancel *m, uint8_t *p) noexcept nogil:
@@ -1373,7 +1373,7 @@ cdef struct CancelAccepted:
 cdef inline uint32_t size_cancel_accepted(const CancelAccepted *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 2 + m.intent_id_len
+        size += 1 + 1 + m.intent_id_len
     if m.lsn:
         size += 1 + varint_size(<uint64_t>m.lsn)
     return size
@@ -1779,7 +1779,7 @@ cdef inline uint32_t size_refused(const Refused *m) noexcept nogil:
     cdef uint32_t size = 0
     cdef uint32_t part
     if m.intent_id_len:
-        size += 2 + m.intent_id_len
+        size += 1 + 1 + m.intent_id_len
     if m.has_rejection:
         part = size_rejection(&m.rejection)
         size += 1 + varint_size(part) + part

@@ -19,7 +19,7 @@ cdef struct PhaseBudget:
 cdef inline uint32_t size_phase_budget(const PhaseBudget *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.phase_id_len:
-        size += 2 + m.phase_id_len
+        size += 1 + 1 + m.phase_id_len
     if m.max_notional_nanos:
         size += 1 + varint_size(<uint64_t>m.max_notional_nanos)
     if m.allowed:
@@ -143,9 +143,9 @@ cdef inline uint32_t size_risk_lease(const RiskLease *m) noexcept nogil:
     cdef uint32_t part
     cdef uint32_t i
     if m.account_len:
-        size += 2 + m.account_len
+        size += 1 + 1 + m.account_len
     if m.policy_hash_len:
-        size += 2 + m.policy_hash_len
+        size += 1 + 1 + m.policy_hash_len
     if m.brain_epoch:
         size += 1 + varint_size(<uint64_t>m.brain_epoch)
     if m.lease_sequence:

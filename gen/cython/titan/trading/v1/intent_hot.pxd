@@ -42,15 +42,15 @@ cdef struct IntentSignal:
 cdef inline uint32_t size_intent_signal(const IntentSignal *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.intent_id_len:
-        size += 2 + m.intent_id_len
+        size += 1 + 1 + m.intent_id_len
     if m.policy_hash_len:
-        size += 2 + m.policy_hash_len
+        size += 1 + 1 + m.policy_hash_len
     if m.phase_id_len:
-        size += 2 + m.phase_id_len
+        size += 1 + 1 + m.phase_id_len
     if m.account_len:
-        size += 2 + m.account_len
+        size += 1 + 1 + m.account_len
     if m.symbol_len:
-        size += 2 + m.symbol_len
+        size += 1 + 1 + m.symbol_len
     if m.instrument_version:
         size += 1 + varint_size(<uint64_t>m.instrument_version)
     if m.side:
@@ -70,15 +70,15 @@ cdef inline uint32_t size_intent_signal(const IntentSignal *m) noexcept nogil:
     if m.expires_at_boottime_ns:
         size += 1 + varint_size(<uint64_t>m.expires_at_boottime_ns)
     if m.supersedes_len:
-        size += 2 + m.supersedes_len
+        size += 1 + 1 + m.supersedes_len
     if m.traceparent_len:
-        size += 3 + m.traceparent_len
+        size += 2 + 1 + m.traceparent_len
     if m.arrival_mid_half_ticks:
         size += 2 + varint_size(<uint64_t>m.arrival_mid_half_ticks)
     if m.expected_edge_ppm:
         size += 2 + varint_size(<uint64_t><int64_t>m.expected_edge_ppm)
     if m.rule_len:
-        size += 3 + m.rule_len
+        size += 2 + 1 + m.rule_len
     return size
 
 cdef inline uint8_t *put_intent_signal(const IntentSignal *m, uint8_t *p) noexcept nogil:

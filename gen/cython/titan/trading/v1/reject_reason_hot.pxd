@@ -139,7 +139,7 @@ cdef inline uint32_t size_rejection(const Rejection *m) noexcept nogil:
     if m.limit:
         size += 1 + varint_size(<uint64_t>m.limit)
     if m.field_len:
-        size += 2 + m.field_len
+        size += 1 + 1 + m.field_len
     if m.hint_len:
         size += 1 + varint_size(m.hint_len) + m.hint_len
     return size

@@ -457,7 +457,7 @@ cdef inline uint32_t size_market_event(const MarketEvent *m) noexcept nogil:
     cdef uint32_t size = 0
     cdef uint32_t part
     if m.symbol_len:
-        size += 2 + m.symbol_len
+        size += 1 + 1 + m.symbol_len
     if m.event_time_ns:
         size += 1 + varint_size(<uint64_t>m.event_time_ns)
     if m.recorded_ns:

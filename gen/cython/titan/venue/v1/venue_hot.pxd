@@ -22,7 +22,7 @@ cdef inline uint32_t size_logon(const Logon *m) noexcept nogil:
     if m.role:
         size += 1 + varint_size(<uint64_t><int64_t>m.role)
     if m.account_len:
-        size += 2 + m.account_len
+        size += 1 + 1 + m.account_len
     if m.market_data:
         size += 2
     return size
@@ -136,9 +136,9 @@ cdef struct SubmitOrder:
 cdef inline uint32_t size_submit_order(const SubmitOrder *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 2 + m.client_order_id_len
+        size += 1 + 1 + m.client_order_id_len
     if m.symbol_len:
-        size += 2 + m.symbol_len
+        size += 1 + 1 + m.symbol_len
     if m.side:
         size += 1 + varint_size(<uint64_t><int64_t>m.side)
     if m.order_type:
@@ -375,7 +375,7 @@ cdef struct CancelOrder:
 cdef inline uint32_t size_cancel_order(const CancelOrder *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 2 + m.client_order_id_len
+        size += 1 + 1 + m.client_order_id_len
     return size
 
 cdef inline uint8_t *put_cancel_order(const CancelOrder *m, uint8_t *p) noexcept nogil:
@@ -449,7 +449,7 @@ cdef struct CancelAllOrders:
 cdef inline uint32_t size_cancel_all_orders(const CancelAllOrders *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.symbol_len:
-        size += 2 + m.symbol_len
+        size += 1 + 1 + m.symbol_len
     return size
 
 cdef inline uint8_t *put_cancel_all_orders(const CancelAllOrders *m, uint8_t *p) noexcept nogil:
@@ -521,7 +521,7 @@ cdef struct QueryOrder:
 cdef inline uint32_t size_query_order(const QueryOrder *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 2 + m.client_order_id_len
+        size += 1 + 1 + m.client_order_id_len
     return size
 
 cdef inline uint8_t *put_query_order(const QueryOrder *m, uint8_t *p) noexcept nogil:
@@ -638,7 +638,7 @@ cdef struct QueryTrades:
 cdef inline uint32_t size_query_trades(const QueryTrades *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 2 + m.client_order_id_len
+        size += 1 + 1 + m.client_order_id_len
     return size
 
 cdef inline uint8_t *put_query_trades(const QueryTrades *m, uint8_t *p) noexcept nogil:
@@ -757,7 +757,7 @@ cdef struct LogonAccepted:
 cdef inline uint32_t size_logon_accepted(const LogonAccepted *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.venue_len:
-        size += 2 + m.venue_len
+        size += 1 + 1 + m.venue_len
     if m.boottime_ns:
         size += 1 + varint_size(<uint64_t>m.boottime_ns)
     if m.venue_epoch:
@@ -862,9 +862,9 @@ cdef struct OrderAck:
 cdef inline uint32_t size_order_ack(const OrderAck *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 2 + m.client_order_id_len
+        size += 1 + 1 + m.client_order_id_len
     if m.venue_order_id_len:
-        size += 2 + m.venue_order_id_len
+        size += 1 + 1 + m.venue_order_id_len
     if m.venue_time_ns:
         size += 1 + varint_size(<uint64_t>m.venue_time_ns)
     return size
@@ -977,11 +977,11 @@ cdef struct OrderReject:
 cdef inline uint32_t size_order_reject(const OrderReject *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 2 + m.client_order_id_len
+        size += 1 + 1 + m.client_order_id_len
     if m.code_len:
-        size += 2 + m.code_len
+        size += 1 + 1 + m.code_len
     if m.text_len:
-        size += 2 + m.text_len
+        size += 1 + 1 + m.text_len
     if m.venue_time_ns:
         size += 1 + varint_size(<uint64_t>m.venue_time_ns)
     return size
@@ -1122,9 +1122,9 @@ cdef struct Trade:
 cdef inline uint32_t size_trade(const Trade *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 2 + m.client_order_id_len
+        size += 1 + 1 + m.client_order_id_len
     if m.trade_id_len:
-        size += 2 + m.trade_id_len
+        size += 1 + 1 + m.trade_id_len
     if m.qty_lots:
         size += 1 + varint_size(<uint64_t>m.qty_lots)
     if m.price_ticks:
@@ -1142,7 +1142,7 @@ cdef inline uint32_t size_trade(const Trade *m) noexcept nogil:
     if m.replayed:
         size += 2
     if m.venue_order_id_len:
-        size += 2 + m.venue_order_id_len
+        size += 1 + 1 + m.venue_order_id_len
     return size
 
 cdef inline uint8_t *put_trade(const Trade *m, uint8_t *p) noexcept nogil:
@@ -1363,7 +1363,7 @@ cdef struct OrderCanceled:
 cdef inline uint32_t size_order_canceled(const OrderCanceled *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 2 + m.client_order_id_len
+        size += 1 + 1 + m.client_order_id_len
     if m.cum_qty_lots:
         size += 1 + varint_size(<uint64_t>m.cum_qty_lots)
     if m.expired:
@@ -1484,11 +1484,11 @@ cdef struct CancelReject:
 cdef inline uint32_t size_cancel_reject(const CancelReject *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 2 + m.client_order_id_len
+        size += 1 + 1 + m.client_order_id_len
     if m.code_len:
-        size += 2 + m.code_len
+        size += 1 + 1 + m.code_len
     if m.text_len:
-        size += 2 + m.text_len
+        size += 1 + 1 + m.text_len
     return size
 
 cdef inline uint8_t *put_cancel_reject(const CancelReject *m, uint8_t *p) noexcept nogil:
@@ -1615,19 +1615,19 @@ cdef struct OrderState:
 cdef inline uint32_t size_order_state(const OrderState *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.client_order_id_len:
-        size += 2 + m.client_order_id_len
+        size += 1 + 1 + m.client_order_id_len
     if m.found:
         size += 2
     if m.ord_status:
         size += 1 + varint_size(<uint64_t><int64_t>m.ord_status)
     if m.venue_order_id_len:
-        size += 2 + m.venue_order_id_len
+        size += 1 + 1 + m.venue_order_id_len
     if m.cum_qty_lots:
         size += 1 + varint_size(<uint64_t>m.cum_qty_lots)
     if m.leaves_qty_lots:
         size += 1 + varint_size(<uint64_t>m.leaves_qty_lots)
     if m.symbol_len:
-        size += 2 + m.symbol_len
+        size += 1 + 1 + m.symbol_len
     if m.side:
         size += 1 + varint_size(<uint64_t><int64_t>m.side)
     if m.qty_lots:
@@ -1635,7 +1635,7 @@ cdef inline uint32_t size_order_state(const OrderState *m) noexcept nogil:
     if m.price_ticks:
         size += 1 + varint_size(<uint64_t>m.price_ticks)
     if m.reject_code_len:
-        size += 2 + m.reject_code_len
+        size += 1 + 1 + m.reject_code_len
     return size
 
 cdef inline uint8_t *put_order_state(const OrderState *m, uint8_t *p) noexcept nogil:
@@ -1862,7 +1862,7 @@ cdef struct Position:
 cdef inline uint32_t size_position(const Position *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.symbol_len:
-        size += 2 + m.symbol_len
+        size += 1 + 1 + m.symbol_len
     if m.position_lots:
         size += 1 + varint_size(<uint64_t>m.position_lots)
     return size
@@ -1955,7 +1955,7 @@ cdef inline uint32_t size_query_end(const QueryEnd *m) noexcept nogil:
     if m.complete:
         size += 2
     if m.error_len:
-        size += 2 + m.error_len
+        size += 1 + 1 + m.error_len
     return size
 
 cdef inline uint8_t *put_query_end(const QueryEnd *m, uint8_t *p) noexcept nogil:
@@ -2055,9 +2055,9 @@ cdef struct RequestRefused:
 cdef inline uint32_t size_request_refused(const RequestRefused *m) noexcept nogil:
     cdef uint32_t size = 0
     if m.code_len:
-        size += 2 + m.code_len
+        size += 1 + 1 + m.code_len
     if m.text_len:
-        size += 2 + m.text_len
+        size += 1 + 1 + m.text_len
     return size
 
 cdef inline uint8_t *put_request_refused(const RequestRefused *m, uint8_t *p) noexcept nogil:
