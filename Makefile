@@ -47,3 +47,10 @@ build-execution: ## recompile the execution core in place
 .PHONY: bench-codec
 bench-codec: ## encode and decode times of the generated families, side by side
 	@$(PY) bench/codec.py $(ARGS)
+
+.PHONY: wheels
+wheels: ## dist/: what a strategy author installs (titan-sdk, titan-mesh, titan-contracts)
+	@rm -rf dist && mkdir dist
+	@for member in gen/python sdk/mesh sdk/python; do \
+		$(UV) build -q --wheel --no-build-isolation --python $(PY) --out-dir dist $$member || exit 1; done
+	@rm -f dist/.gitignore && ls dist
