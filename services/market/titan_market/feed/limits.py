@@ -25,5 +25,11 @@ MAX_FRAME_BYTES = 1 << 20
 MAX_CONSUMER_PENDING = 2_000
 """Market messages that the slowest bus consumer may be behind before the feed waits."""
 CONSUMER_CHECK_EVERY_NS = 100_000_000
-MAX_CONSUMER_WAIT_NS = 5_000_000_000
+MAX_CONSUMER_WAIT_NS = 2_000_000_000
 """Longest wait for one consumer; afterwards it is taken for gone."""
+BUS_WINDOW = 512
+"""Market messages on their way to the stream."""
+BUS_TIMEOUT_S = 0.5
+"""A message that the bus does not store in this time is dropped."""
+MAX_CONSUMERS = 64
+"""Readers of market data that are watched."""

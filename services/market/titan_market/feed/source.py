@@ -20,6 +20,7 @@ from titan_market.importers.grid import Grid
 from titan_market.importers.sync import ChainedDelta, DepthSync
 from titan_market.synthetic import SyntheticMarket, SyntheticSettings
 
+NS_PER_S = 1_000_000_000
 FeedEvent = Snapshot | ChainedDelta | TradePrint
 Specs = Mapping[str, instrument_pb2.InstrumentSpec]
 
@@ -78,6 +79,16 @@ def play_recording(recording: Recording) -> Iterator[FeedEvent]:
 def play_recordings(recordings: list[Recording]) -> Iterator[FeedEvent]:
     """All captures, merged by the time they were recorded."""
     return heapq.merge(*map(play_recording, recordings), key=lambda event: event.recorded_ns)
+
+
+def first_seconds(events: Iterator[FeedEvent], market_seconds: int) -> Iterator[FeedEvent]:
+    """The beginning of a recording."""
+    end_ns = 0
+    for event in events:
+        end_ns = end_ns or event.recorded_ns + market_seconds * NS_PER_S
+        if event.recorded_ns > end_ns:
+            return
+        yield event
 
 
 def play_synthetic(symbol: str, seed: int, market_seconds: int) -> Iterator[FeedEvent]:
