@@ -34,9 +34,13 @@ lock: ## resolve the dependencies again and write requirements.lock (versions an
 	$(UV) export -q --no-emit-workspace --all-packages --all-groups --no-annotate --no-header \
 		--format requirements.txt > requirements.lock
 
-.PHONY: gen
+.PHONY: gen contract contract-release
 gen: ## regenerate gen/ and titan_sdk/_pb from proto/
 	@$(PY) -m protoc_gen_titan.pipeline
+contract: ## generated code fresh, lint, format, breaking, catalogue, plugin, codecs
+	@$(PY) -m pytest -q tests/unit/protoc_gen_titan tests/contract $(ARGS)
+contract-release: gen ## re-cut what the contract is held against
+	@$(PY) tests/contract/cut.py
 
 .PHONY: build-market build-execution
 build-market: ## recompile titan_book and titan_market in place
