@@ -182,10 +182,10 @@ def latency_plot(values_us: Sequence[int], label: str) -> str:
     step = (width - left - 12) / (last - first + 1)
     top = max(counts)
     parts = [svg.rule((left, floor), (width - 12, floor), "axis")]
-    for value in svg.ticks(0.0, float(top), 3):
-        at = floor - (floor - 16) * value / top
+    for count in svg.ticks(0.0, float(top), 3):
+        at = floor - (floor - 16) * count / top
         parts.append(svg.rule((left, at), (width - 12, at), "grid"))
-        parts.append(svg.text(left - 6, at + 4, f"{value:.0f}", anchor="end"))
+        parts.append(svg.text(left - 6, at + 4, f"{count:.0f}", anchor="end"))
     every = max(1, (last - first + 1) // 7)
     for index in range(first, last + 1):
         x = left + (index - first) * step

@@ -1,0 +1,1 @@
+"""What an operator asks and commands: status, why, halt, resume, keys, policy, streams."""
