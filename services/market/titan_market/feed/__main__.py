@@ -19,6 +19,7 @@ from titan_mesh.settings import Settings, read_settings
 from titan_mesh.telemetry.logs import Log
 
 from titan_market.feed.bus_link import BusLink
+from titan_market.feed.limits import BUS_CONNECT_S
 from titan_market.feed.pacing import SPEED_SCALE, Schedule
 from titan_market.feed.player import Player
 from titan_market.feed.progress import FeedProgress
@@ -98,7 +99,8 @@ async def serve(options: argparse.Namespace, log: Log) -> None:
     feed = _settings(settings, options)
     source, events = _source(settings, feed)
     venue = settings.section("venue", VenueSettings)
-    bus = BusLink(await connect(settings.nats().url, name="feed", log=log), clock)
+    url = settings.nats().url
+    bus = BusLink(await connect(url, name="feed", log=log, give_up_s=BUS_CONNECT_S), clock)
     books = Books()
     link = VenueLink(
         venue.socket,

@@ -27,6 +27,8 @@ MAX_CONSUMER_PENDING = 2_000
 CONSUMER_CHECK_EVERY_NS = 100_000_000
 MAX_CONSUMER_WAIT_NS = 2_000_000_000
 """Longest wait for one consumer; afterwards it is taken for gone."""
+BUS_CONNECT_S = 3.0
+"""Longest wait for the bus at the start; the supervisor tries again."""
 BUS_WINDOW = 512
 """Market messages on their way to the stream."""
 BUS_TIMEOUT_S = 0.5
