@@ -70,6 +70,18 @@ def test_an_unknown_setting_is_refused(
     assert caught.value.field in overrides
 
 
+def test_values_from_the_command_line_take_the_type_of_the_setting() -> None:
+    settings = settings_file.defaults()
+    given = {"feed.seed": "3", "venue.sync": "true", "feed.speed": "5", "phase.scavenger.x": "2"}
+    settings_file.apply(settings, given)
+    assert settings["feed"]["seed"] == 3
+    assert settings["venue"]["sync"] is True
+    assert settings["feed"]["speed"] == "5"
+    assert settings["phase.scavenger"]["x"] == 2
+    with pytest.raises(TitanError, match="SETTING_INVALID"):
+        settings_file.apply(settings, {"feed.seed": "three"})
+
+
 def test_missing_and_damaged_settings_are_named(tmp_path: Path) -> None:
     path = tmp_path / "titan.toml"
     with pytest.raises(TitanError, match="HOME_MISSING"):

@@ -21,7 +21,7 @@ from titan_cli.home.layout import Home
 from titan_cli.home.settings_file import Settings, Value
 
 NATS_MAX_MEMORY = "256MB"
-NATS_MAX_FILE = "4GB"
+NATS_MAX_FILE = "8GB"
 
 
 def prepare(
@@ -77,11 +77,12 @@ def write_nats_conf(home: Home, ports: Ports) -> None:
         f'listen: "{LOOPBACK}:{ports.nats}"',
         f'http: "{LOOPBACK}:{ports.monitor}"',
         "server_name: titan-local",
-        "max_payload: 1MB",
+        "max_payload: 2MB",
         "jetstream {",
         f"  store_dir: {json.dumps(str(home.nats / 'store'))}",
         f"  max_mem: {NATS_MAX_MEMORY}",
         f"  max_file: {NATS_MAX_FILE}",
+        '  sync_interval: "2m"',
         "}",
     ]
     (home.nats / "nats.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")

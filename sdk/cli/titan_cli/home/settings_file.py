@@ -119,7 +119,27 @@ def apply(settings: Settings, overrides: Mapping[str, Value]) -> None:
                 value,
                 hint="titan up --help lists what may be set.",
             )
-        known[key] = value
+        known[key] = _like(known.get(key), value, name)
+
+
+def _like(present: Value | None, value: Value, name: str) -> Value:
+    """A value from the command line in the type that the setting has."""
+    if not isinstance(value, str) or isinstance(present, str):
+        return value
+    if value in ("true", "false") and isinstance(present, bool | None):
+        return value == "true"
+    if value.lstrip("-").isdigit() and not isinstance(present, bool):
+        return int(value)
+    if present is None:
+        return value
+    raise SettingError(
+        "SETTING_INVALID",
+        f"{name} has another type",
+        name,
+        value,
+        type(present).__name__,
+        hint="titan.toml in the home shows how its values are written.",
+    )
 
 
 def read(path: Path) -> Settings:

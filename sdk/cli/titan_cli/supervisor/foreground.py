@@ -107,7 +107,7 @@ async def running(home: Home, wishes: Wishes, say: Say, clock: Clock) -> AsyncIt
     fresh.write_ports(home, settings)
 
     async def provision() -> None:
-        await streams.provision_if_empty(home)
+        await streams.provision(home)
 
     async def pull_brake(text: str) -> None:
         await _pull_brake(home, text, say)

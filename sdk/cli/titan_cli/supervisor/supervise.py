@@ -58,13 +58,16 @@ class Supervisor:
                 await child.start()
                 took_ms = (self._clock.monotonic_ns() - began_ns) // 1_000_000
                 self._say(f"  {child.service.name:<10} ready in {took_ms} ms (pid {child.pid})")
-                if child.service is NATS:
-                    await self._after_nats()
+                await self._provision(child)
                 self._watch(child)
                 self.publish()
         except BaseException:
             await self.stop()
             raise
+
+    async def _provision(self, child: Child) -> None:
+        if child.service is NATS:
+            await self._after_nats()
 
     def _watch(self, child: Child) -> None:
         name = child.service.name
@@ -103,6 +106,7 @@ class Supervisor:
                 await child.stop()
                 code = child.exit_code if child.exit_code is not None else 1
                 continue
+            await self._provision(child)
             self._say(f"  {name} is back (pid {child.pid}, restart {child.restarts})")
             self.publish()
             return True
