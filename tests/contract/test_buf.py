@@ -78,7 +78,7 @@ def test_no_break_against_the_baseline():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.fixture()
+@pytest.fixture
 def copy(tmp_path: pathlib.Path) -> pathlib.Path:
     shutil.copytree(REPOSITORY / "proto", tmp_path / "proto")
     shutil.copy(REPOSITORY / "buf.yaml", tmp_path / "buf.yaml")

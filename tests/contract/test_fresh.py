@@ -60,5 +60,5 @@ def test_a_refused_contract_changes_nothing(tmp_path: pathlib.Path):
     (tmp_path / "proto/titan/x/v1/x.proto").write_text('syntax = "proto3"; package titan.x.v1; !')
     for name in ("buf.yaml", "buf.gen.yaml"):
         (tmp_path / name).write_text((REPOSITORY / name).read_text())
-    with pytest.raises(pipeline.GenerationError, match="x.proto"):
+    with pytest.raises(pipeline.GenerationError, match=r"x\.proto"):
         pipeline.generate(tmp_path, tmp_path / "out")

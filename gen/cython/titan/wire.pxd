@@ -14,6 +14,7 @@ cdef enum WireCode:
     WIRE_BAD_VARINT = -4
     WIRE_BAD_TAG = -5
     WIRE_REPEATED = -6       # a sub-message or packed list that may come once came twice
+    WIRE_SKIPPED_INVALID = -7  # a field that the struct does not keep breaks a rule
 
 
 cdef struct Slice:

@@ -50,6 +50,8 @@ def _field(message: MessageSpec, field: FieldSpec, hot: set[str]) -> Iterator[st
     if field.number > LARGEST_NUMBER:
         yield f"{where}: field numbers above {LARGEST_NUMBER} are not hot"
     if field.hot == "skip":
+        if field.kind != "message" or field.type_name not in hot:
+            yield f"{where}: HOT_FIELD_SKIP is for messages marked hot, so that they are judged"
         return
     if field.hot == "slice":
         yield from _slice(where, field)
@@ -61,14 +63,14 @@ def _field(message: MessageSpec, field: FieldSpec, hot: set[str]) -> Iterator[st
     if field.kind == "message" and field.type_name == message.full_name:
         yield f"{where}: a hot message cannot contain itself"
     if field.repeated and field.kind != "message":
-        yield f"{where}: repeated {field.kind} needs HOT_FIELD_SLICE or HOT_FIELD_SKIP"
+        yield f"{where}: repeated {field.kind} needs HOT_FIELD_SLICE"
     elif field.repeated and not field.rule.max_items:
         yield f"{where} needs rule.max_items"
 
 
 def _slice(where: str, field: FieldSpec) -> Iterator[str]:
     if field.repeated and field.kind in {"string", "bytes", "message"}:
-        yield f"{where}: repeated {field.kind} is no single slice; use HOT_FIELD_SKIP"
+        yield f"{where}: repeated {field.kind} is no single slice"
     if not field.repeated and field.kind not in {"string", "bytes", "message"}:
         yield f"{where}: a single {field.kind} is no slice"
     rule = field.rule

@@ -1,6 +1,7 @@
 """Cython decoders of hot messages: one switch over tags.
 
-Owns what bytes are taken. Parses only; hot_check.py judges values. Unknown fields are skipped;
+Owns what bytes are taken. Parses only; hot_check.py judges values, save those of skipped fields,
+which no struct keeps. Unknown fields are skipped;
 known numbers with a foreign wire type and sub-messages that come twice are refused, because no
 encoder of the contract writes them and protobuf families treat them differently.
 """
@@ -14,6 +15,7 @@ from protoc_gen_titan.hot_layout import (
     coded,
     emit_clear,
     inner,
+    skipped,
 )
 from protoc_gen_titan.model import FieldSpec, MessageSpec, snake
 from protoc_gen_titan.wire import DELIMITED, field_tag
@@ -32,6 +34,7 @@ def emit_decode(message: MessageSpec) -> list[str]:
         "    cdef uint64_t tag, value",
         "    cdef uint32_t length",
         "    cdef int code",
+        *_scratch(message),
         f"    {emit_clear(message)}",
         "    while at != end:",
         "        tag = at[0]",
@@ -43,7 +46,7 @@ def emit_decode(message: MessageSpec) -> list[str]:
         "                return code",
     ]
     word = "if"
-    for field in coded(message):
+    for field in (*coded(message), *skipped(message)):
         lines.append(f"        {word} tag == {field_tag(field)}:")
         lines += [" " * 12 + line for line in _take(field)]
         word = "elif"
@@ -61,7 +64,7 @@ def emit_decode(message: MessageSpec) -> list[str]:
 
 
 def _refuse_known(message: MessageSpec) -> list[str]:
-    known = coded(message)
+    known = message.fields
     if not known:
         return []
     mask = sum(1 << field.number for field in known)
@@ -93,6 +96,8 @@ def _take(field: FieldSpec) -> list[str]:
         "    if code:",
         "        return code",
     ]
+    if field.hot == "skip":
+        return [*lines, *_judge(field), "at += length"]
     if field.hot == "slice":
         lines += [*_refuse_twice(field), f"{place}.data = at", f"{place}.size = length"]
     elif field.kind == "message":
@@ -100,6 +105,32 @@ def _take(field: FieldSpec) -> list[str]:
     else:
         lines += _take_bytes(field, place)
     return [*lines, "at += length", *_mark(field)]
+
+
+def _scratch(message: MessageSpec) -> list[str]:
+    lines = []
+    for field in skipped(message):
+        lines.append(f"    cdef {field.type_name.rpartition('.')[2]} {field.name}")
+        lines.append(f"    cdef uint32_t {field.name}_count = 0")
+    return lines
+
+
+def _judge(field: FieldSpec) -> list[str]:
+    """What is not kept must still be sound: others will decode the same bytes."""
+    lines = []
+    if field.rule.max_items or not field.repeated:
+        lines += [
+            f"if {field.name}_count == {field.rule.max_items or 1}:",
+            "    return WIRE_TOO_LONG",
+        ]
+    return [
+        *lines,
+        f"{field.name}_count += 1",
+        f"code = decode_{inner(field)}(at, length, &{field.name})",
+        *ASK,
+        f"if check_{inner(field)}(&{field.name}):",
+        "    return WIRE_SKIPPED_INVALID",
+    ]
 
 
 def _value(field: FieldSpec) -> str:

@@ -33,8 +33,13 @@ def by_dependency(messages: list[MessageSpec]) -> list[MessageSpec]:
 
 
 def embedded(message: MessageSpec) -> set[str]:
-    """Full names of the messages that stand inside the struct."""
-    return {f.type_name for f in message.fields if f.kind == "message" and f.hot == "expand"}
+    """Full names of the messages whose codec this one's calls."""
+    return {f.type_name for f in message.fields if f.kind == "message" and f.hot != "slice"}
+
+
+def skipped(message: MessageSpec) -> list[FieldSpec]:
+    """The fields that are judged but not kept."""
+    return [f for f in message.fields if f.hot == "skip"]
 
 
 def coded(message: MessageSpec) -> list[FieldSpec]:

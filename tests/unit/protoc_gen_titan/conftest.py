@@ -25,7 +25,7 @@ option (titan.options.v1.stream) = {
 Compile = Callable[[str], plugin_pb2.CodeGeneratorRequest]
 
 
-@pytest.fixture()
+@pytest.fixture
 def compiled(tmp_path: pathlib.Path) -> Compile:
     """Compiles one planted proto body into the request a plugin gets."""
 

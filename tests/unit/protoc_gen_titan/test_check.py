@@ -37,7 +37,9 @@ def event(facts: str, fields: str = "string who = 1; bytes policy_hash = 2;") ->
 
 def talker(consumes: str, publishes: str = 'publishes: "titan.planted.v1.Said"') -> str:
     option = f'name: "talker" {publishes} {consumes}'
-    return EVENT + DEAD + f"service Talk {{ option (titan.options.v1.participant) = {{{option}}}; }}"
+    return (
+        EVENT + DEAD + f"service Talk {{ option (titan.options.v1.participant) = {{{option}}}; }}"
+    )
 
 
 def durable(**changes: str) -> str:
@@ -156,7 +158,7 @@ MISTAKES = {
     ),
     "hot list of numbers expanded": (
         "message Fast { option (titan.options.v1.hot) = true; repeated int64 ticks = 1; }",
-        "repeated int64 needs HOT_FIELD_SLICE or HOT_FIELD_SKIP",
+        "repeated int64 needs HOT_FIELD_SLICE",
     ),
     "cold message inside a hot one": (
         "message In { bool a = 1; } "
@@ -180,6 +182,11 @@ MISTAKES = {
         "message Fast { option (titan.options.v1.hot) = true; "
         "repeated bytes t = 1 [(titan.options.v1.hot_field) = HOT_FIELD_SLICE]; }",
         "repeated bytes is no single slice",
+    ),
+    "skipped field that nobody judges": (
+        "message In { bool a = 1; } message Fast { option (titan.options.v1.hot) = true; "
+        "repeated In t = 1 [(titan.options.v1.hot_field) = HOT_FIELD_SKIP]; }",
+        "HOT_FIELD_SKIP is for messages marked hot",
     ),
     "hot number too large": (
         "message Fast { option (titan.options.v1.hot) = true; bool a = 64; }",

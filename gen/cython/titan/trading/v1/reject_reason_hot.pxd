@@ -4,9 +4,9 @@
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
 from titan.wire cimport (
-    WIRE_BAD_TAG, WIRE_BAD_TYPE, WIRE_REPEATED, WIRE_TOO_LONG, WIRE_TRUNCATED, Slice,
-    count_packed, get_length, get_varint, in_charset, is_utf8, put_bytes, put_short,
-    put_varint, skip_field, varint_size,
+    WIRE_BAD_TAG, WIRE_BAD_TYPE, WIRE_REPEATED, WIRE_SKIPPED_INVALID, WIRE_TOO_LONG,
+    WIRE_TRUNCATED, Slice, count_packed, get_length, get_varint, in_charset, is_utf8,
+    put_bytes, put_short, put_varint, skip_field, varint_size,
 )
 
 

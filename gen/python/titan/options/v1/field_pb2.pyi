@@ -30,7 +30,7 @@ class _HotFieldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_HotField.Val
     HOT_FIELD_SLICE: _HotField.ValueType  # 1
     """Kept as a (pointer, length) slice of the encoded bytes; for sub-messages, packed repeated scalars and long bytes."""
     HOT_FIELD_SKIP: _HotField.ValueType  # 2
-    """Skipped when decoding, never encoded."""
+    """Judged by its rules when decoding but not kept, and never encoded; for messages marked hot."""
 
 class HotField(_HotField, metaclass=_HotFieldEnumTypeWrapper):
     """How the hot codec treats a field it does not expand."""
@@ -40,7 +40,7 @@ HOT_FIELD_UNSPECIFIED: HotField.ValueType  # 0
 HOT_FIELD_SLICE: HotField.ValueType  # 1
 """Kept as a (pointer, length) slice of the encoded bytes; for sub-messages, packed repeated scalars and long bytes."""
 HOT_FIELD_SKIP: HotField.ValueType  # 2
-"""Skipped when decoding, never encoded."""
+"""Judged by its rules when decoding but not kept, and never encoded; for messages marked hot."""
 Global___HotField: _TypeAlias = HotField  # noqa: Y015
 
 @_typing.final
