@@ -5,7 +5,7 @@ Owns the mapping. Must never log or decide; edges do.
 
 from __future__ import annotations
 
-from google.rpc import (  # type: ignore[import-untyped]
+from google.rpc import (
     code_pb2,
     error_details_pb2,
     status_pb2,

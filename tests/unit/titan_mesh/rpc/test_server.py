@@ -15,7 +15,7 @@ from titan.execution.v1.execution_service_pb2_grpc import (
     ExecutionServiceStub,
     add_ExecutionServiceServicer_to_server,
 )
-from titan.trading.v1.reject_reason_pb2 import RejectReason, Rejection
+from titan.trading.v1.reject_reason_pb2 import Rejection, RejectReason
 from titan_mesh import keys
 from titan_mesh.clock import ManualClock
 from titan_mesh.errors import AccessDenied, Conflict, InvalidMessage, NotFound, TitanError
@@ -191,10 +191,14 @@ async def test_a_stream_needs_no_deadline_and_its_failure_is_typed(served):
         assert whole == [1, 2]
         seen = []
         with pytest.raises(NotFound) as fault:
-            async for item in stub.ReplayReports(pb.ReplayReportsRequest(from_lsn=1, to_lsn=3)):
-                seen.append(item.report.lsn)
+            await collect(stub.ReplayReports(pb.ReplayReportsRequest(from_lsn=1, to_lsn=3)), seen)
     assert seen == [1, 2, 3]
     assert fault.value.code == "LSN_GONE"
+
+
+async def collect(stream, into):
+    async for item in stream:
+        into.append(item.report.lsn)
 
 
 async def test_reflection_lists_the_services_without_a_deadline(served):

@@ -1,0 +1,1 @@
+"""Fixtures that several test folders share: a real nats-server, a TITAN_HOME with keys."""
