@@ -100,6 +100,8 @@ def _on_brake(book: Book, grid: Grid, report: pb.ExecutionReport, effects: Effec
     cursor.halt_cause = report.cause
     cursor.halt_operator = report.operator_id
     cursor.halt_text = report.text
+    if not cursor.halted:
+        cursor.resumed_lsn = report.lsn
     effects.edge_changed = True
 
 

@@ -79,6 +79,7 @@ class Cursor:
     halt_cause: int
     halt_operator: str
     halt_text: str
+    resumed_lsn: int
 
 
 FillKey = tuple[str, str, str, str]
@@ -97,4 +98,4 @@ def position_key(position: Position) -> PositionKey:
 
 def empty_cursor(account: str) -> Cursor:
     """Where every account starts: nothing applied, no epoch seen."""
-    return Cursor(account, 0, 0, 0, 0, 0, "", "")
+    return Cursor(account, 0, 0, 0, 0, 0, "", "", 0)

@@ -1,0 +1,1 @@
+"""Migrations of the Brain's database. Never edited once released; a change is a new version."""
