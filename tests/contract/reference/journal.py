@@ -109,7 +109,11 @@ def _whole(data: bytes, at: int) -> tuple[Record, bytes] | None:
 
 def _claim(data: bytes, start: int) -> int:
     """The highest durable LSN that any whole record behind start claims."""
-    found = (_whole(data, at) for at in range(start, len(data) - RECORD_BYTES + 1) if any(data[at : at + 16]))
+    found = (
+        _whole(data, at)
+        for at in range(start, len(data) - RECORD_BYTES + 1)
+        if any(data[at : at + 16])
+    )
     return max((held[0].durable_lsn for held in found if held), default=0)
 
 
