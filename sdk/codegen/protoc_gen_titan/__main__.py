@@ -11,19 +11,19 @@ from collections.abc import Callable, Iterator
 from google.protobuf.compiler import plugin_pb2
 
 from protoc_gen_titan.check import mistakes
-from protoc_gen_titan.emit_access import emit_access
-from protoc_gen_titan.emit_catalogue import emit_catalogue
-from protoc_gen_titan.emit_docs import emit_docs
-from protoc_gen_titan.emit_hot_cython import emit_hot_cython
-from protoc_gen_titan.emit_hot_python import emit_hot_python
-from protoc_gen_titan.emit_messages import emit_messages
-from protoc_gen_titan.emit_nats import emit_nats
-from protoc_gen_titan.emit_package import emit_package
-from protoc_gen_titan.emit_rejections import emit_rejections
-from protoc_gen_titan.emit_rules import emit_rules
-from protoc_gen_titan.emit_spans import emit_spans
-from protoc_gen_titan.emit_topology import emit_topology, emit_topology_types
-from protoc_gen_titan.emit_topology_sdk import emit_topology_sdk
+from protoc_gen_titan.emit.access import emit_access
+from protoc_gen_titan.emit.catalogue import emit_catalogue
+from protoc_gen_titan.emit.docs import emit_docs
+from protoc_gen_titan.emit.messages import emit_messages
+from protoc_gen_titan.emit.nats import emit_nats
+from protoc_gen_titan.emit.package import emit_package
+from protoc_gen_titan.emit.rejections import emit_rejections
+from protoc_gen_titan.emit.rules import emit_rules
+from protoc_gen_titan.emit.spans import emit_spans
+from protoc_gen_titan.emit.topology import emit_topology, emit_topology_types
+from protoc_gen_titan.emit.topology_sdk import emit_topology_sdk
+from protoc_gen_titan.hot.cython import emit_hot_cython
+from protoc_gen_titan.hot.python import emit_hot_python
 from protoc_gen_titan.model import Contract
 from protoc_gen_titan.read import read_contract
 

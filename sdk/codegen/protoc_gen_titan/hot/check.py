@@ -1,11 +1,12 @@
 """Cython rule checks of hot messages, apart from parsing so that trusted bytes can skip them.
 
-Owns the judgement of values. It must agree with titan.rules on every message.
+Owns the judgement of values. It agrees with titan.rules on every message. Must never
+know how bytes are parsed.
 """
 
 from __future__ import annotations
 
-from protoc_gen_titan.hot_layout import access, coded, inner, present
+from protoc_gen_titan.hot.layout import access, coded, inner, present
 from protoc_gen_titan.model import Contract, FieldSpec, MessageSpec, snake
 
 TOKEN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"

@@ -1,14 +1,14 @@
 """Cython decoders of hot messages: one switch over tags.
 
-Owns what bytes are taken. Parses only; hot_check.py judges values, save those of skipped fields,
-which no struct keeps. Unknown fields are skipped;
-known numbers with a foreign wire type and sub-messages that come twice are refused, because no
-encoder of the contract writes them and protobuf families treat them differently.
+Owns what bytes are taken. Must never know what a field means. Parses only: hot/check.py judges
+values, save those of skipped fields, which no struct keeps. Unknown fields are skipped. Known
+numbers with a foreign wire type and sub-messages that come twice are refused, because no encoder
+of the contract writes them and protobuf families treat them differently.
 """
 
 from __future__ import annotations
 
-from protoc_gen_titan.hot_layout import (
+from protoc_gen_titan.hot.layout import (
     INT_TYPES,
     access,
     bound,

@@ -17,7 +17,7 @@ REPLAY_SUBJECT = "titan.replay"
 
 def emit_topology_types(contract: Contract) -> Iterator[tuple[str, str]]:
     """Yields the static shapes."""
-    yield "titan/topology_types.py", static_text("topology_types.py.txt")
+    yield "titan/topology_types.py", static_text("emit", "topology_types.py.txt")
 
 
 def emit_topology(contract: Contract) -> Iterator[tuple[str, str]]:

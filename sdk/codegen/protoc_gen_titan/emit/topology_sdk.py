@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from protoc_gen_titan.emit_topology import topology_body
+from protoc_gen_titan.emit.topology import topology_body
 from protoc_gen_titan.model import Contract, EventSpec, snake
 from protoc_gen_titan.text import module_header
 

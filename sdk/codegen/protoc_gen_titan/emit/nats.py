@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from protoc_gen_titan.check import DEAD_LETTER_SUBJECT
-from protoc_gen_titan.emit_topology import REPLAY_SUBJECT, wildcard
+from protoc_gen_titan.emit.topology import REPLAY_SUBJECT, wildcard
 from protoc_gen_titan.model import ConsumerSpec, Contract, ParticipantSpec
 
 HEADER = """\

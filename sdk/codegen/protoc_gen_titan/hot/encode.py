@@ -1,11 +1,12 @@
 """Cython encoders of hot messages: exact sizes and straight-line writing in field order.
 
-Owns the bytes that leave. They equal protobuf's deterministic serialisation.
+Owns the bytes that leave. They equal protobuf's deterministic serialisation. Must never
+know rules.
 """
 
 from __future__ import annotations
 
-from protoc_gen_titan.hot_layout import access, bound, coded, inner, present
+from protoc_gen_titan.hot.layout import access, bound, coded, inner, present
 from protoc_gen_titan.model import Contract, FieldSpec, MessageSpec, snake
 from protoc_gen_titan.wire import tag_bytes
 

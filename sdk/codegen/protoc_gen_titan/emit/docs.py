@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from protoc_gen_titan.check import DEAD_LETTER_SUBJECT
-from protoc_gen_titan.emit_topology import (
+from protoc_gen_titan.emit.topology import (
     REPLAY_SUBJECT,
     stream_subjects,
     wildcard,
@@ -50,7 +50,8 @@ def _topology(contract: Contract) -> Iterator[str]:
     yield from _table("stream", "storage", "when full", "max age, ms", "max bytes", "subjects")
     for s in contract.streams:
         subjects = ", ".join(f"`{subject}`" for subject in stream_subjects(contract, s))
-        yield _row(s.name, s.storage, f"drops {s.discard}", s.max_age_ms, s.max_bytes, subjects)
+        full = "drops the oldest" if s.discard == "old" else "refuses the new"
+        yield _row(s.name, s.storage, full, s.max_age_ms, s.max_bytes, subjects)
     yield from ("", "## Consumers", "")
     yield from _table("who", "event", "durable", "class", "max deliver", "dead letters", "replays")
     for participant in contract.participants:

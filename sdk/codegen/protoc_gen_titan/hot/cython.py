@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from protoc_gen_titan.hot_check import emit_check
-from protoc_gen_titan.hot_decode import emit_decode
-from protoc_gen_titan.hot_encode import emit_encode, emit_size
-from protoc_gen_titan.hot_layout import VERBS, by_dependency, embedded, emit_struct
+from protoc_gen_titan.hot.check import emit_check
+from protoc_gen_titan.hot.decode import emit_decode
+from protoc_gen_titan.hot.encode import emit_encode, emit_size
+from protoc_gen_titan.hot.layout import VERBS, by_dependency, embedded, emit_struct
 from protoc_gen_titan.model import Contract, EnumSpec, MessageSpec, snake
 from protoc_gen_titan.text import GENERATED, static_text
 
@@ -20,7 +20,7 @@ BANNER = f"# cython: language_level=3\n# {GENERATED}\n"
 
 def emit_hot_cython(contract: Contract) -> Iterator[tuple[str, str]]:
     """Yields (path below gen/cython, content)."""
-    yield "titan/wire.pxd", BANNER + static_text("wire.pxd.txt")
+    yield "titan/wire.pxd", BANNER + static_text("hot", "wire.pxd.txt")
     files = sorted({m.file for m in contract.messages} | {e.file for e in contract.enums})
     packages = {"titan/__init__.pxd"}
     for file in files:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from protoc_gen_titan.check_hot import coded_messages
-from protoc_gen_titan.emit_messages import field_name
+from protoc_gen_titan.emit.messages import field_name
 from protoc_gen_titan.model import Contract, FieldSpec, MessageSpec, snake
 from protoc_gen_titan.text import GENERATED, quoted, static_text, tuple_of
 from protoc_gen_titan.wire import SIGNED_LIMIT, UNSIGNED_LIMIT, field_tag, tag_bytes
@@ -35,7 +35,7 @@ def emit_hot_python(contract: Contract) -> Iterator[tuple[str, str]]:
         f"from titan_sdk._pb.{p.rpartition('.')[0]} import v1 as {_alias(p)}"
         for p in sorted(packages)
     ]
-    lines += ["", "", static_text("hot_prelude.py.txt").rstrip("\n")]
+    lines += ["", "", static_text("hot", "hot_prelude.py.txt").rstrip("\n")]
     lines += ["", "", *_enum_tables(contract, wanted)]
     for message in wanted:
         lines += ["", "", *_encoder(message), "", "", *_decoder(contract, message)]
