@@ -8,7 +8,7 @@ LARGEST = 65536
 
 
 def encode(
-    frame_type: int, key_id: int, counter: int, ts_ns: int, policy_hash: bytes, payload: bytes
+    frame_type: int, key_id: int, counter: int, ts_ns: int, *, policy_hash: bytes, payload: bytes
 ) -> bytes:
     """A frame with 32 zero bytes for a MAC."""
     return b"".join(

@@ -70,7 +70,7 @@ def record_bytes(record: Record, chain: bytes) -> tuple[bytes, bytes]:
 
 
 def header_bytes(
-    ordinal: int, segment_bytes: int, first_lsn: int, epoch: int, chain: bytes, account: str
+    ordinal: int, segment_bytes: int, first_lsn: int, epoch: int, *, chain: bytes, account: str
 ) -> bytes:
     """A segment header."""
     tail = struct.pack(
