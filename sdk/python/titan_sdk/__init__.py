@@ -11,6 +11,7 @@ from titan_sdk.instruments import Instrument, Instruments, Wish
 from titan_sdk.intent import Intent, IntentInvalid
 from titan_sdk.market import Bar, Trade
 from titan_sdk.orders import Accepted, OrderHandle, Outcome, Rejected, Report, Stamps
+from titan_sdk.runner import run
 from titan_sdk.strategy import Strategy
 from titan_sdk.vocabulary import (
     BreakerCause,
@@ -55,4 +56,5 @@ __all__ = [
     "Trade",
     "TradingState",
     "Wish",
+    "run",
 ]

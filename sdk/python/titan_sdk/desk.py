@@ -44,7 +44,7 @@ class Outbound(Protocol):
     def closed(self, intent_id: bytes) -> None:
         """The order of an intent has ended."""
 
-    def publish(self, payload: bytes) -> None:
+    def publish(self, symbol: str, intent_id: bytes, payload: bytes) -> None:
         """Tell the bus what is wished (telemetry)."""
 
 
@@ -170,7 +170,7 @@ class Desk:
         self.counts.signals += 1
         if self._outbound.submit(LoggedIntent(intent_id, expires_ns, payload)):
             self._orders[intent_id] = handle
-            self._outbound.publish(payload)
+            self._outbound.publish(intent.symbol, intent_id, payload)
             return handle
         denial = Rejected(
             RejectReason.OVERLOADED,
@@ -215,9 +215,30 @@ class Desk:
         """Call on_stop."""
         self.strategy.on_stop()
 
+    def find(self, intent_id: bytes) -> OrderHandle | None:
+        """An order that works or ended lately."""
+        return self._orders.get(intent_id) or self._ended.get(intent_id)
+
     def adopt(self, handle: OrderHandle) -> None:
         """Take over an order of an earlier run."""
         self._orders[handle.intent_id] = handle
+
+    def remember(self, wire: ReportView) -> None:
+        """Take a report of an earlier run: positions and adopted orders follow it, no handler is
+        called.
+        """
+        if wire.lsn <= self.last_lsn:
+            return
+        self.last_lsn = wire.lsn
+        if wire.phase_id != self.identity.phase_id or not wire.intent_id:
+            return
+        report = Report.from_wire(wire)
+        self._fold_position(report)
+        order = self._orders.get(report.intent_id)
+        if order is not None:
+            order.apply(report)
+            if order.done:
+                self._end(order)
 
     def on_book_update(self, symbol: str, update: BookChange) -> None:
         """Take one BookUpdate."""
@@ -263,7 +284,7 @@ class Desk:
         self.counts.reports += 1
         report = Report.from_wire(wire)
         self._fold_position(report)
-        order = self._orders.get(report.intent_id) or self._ended.get(report.intent_id)
+        order = self.find(report.intent_id)
         if order is None:
             return
         first = order.outcome is None
@@ -286,7 +307,7 @@ class Desk:
 
     def on_outcome(self, intent_id: bytes, outcome: Outcome, stamps: Stamps) -> None:
         """Take the end of a submission."""
-        order = self._orders.get(intent_id) or self._ended.get(intent_id)
+        order = self.find(intent_id)
         if order is None:
             return
         order.stamps = replace(stamps, decided_ns=order.stamps.decided_ns)

@@ -125,7 +125,7 @@ def encode_intent(
 
 def decode_intent(payload: bytes) -> Intent:
     """The intent in logged bytes (a restart reads its own log)."""
-    signal = IntentSignal.parse(payload)
+    signal = hot.decode_intent_signal(payload)
     return Intent(
         symbol=signal.symbol,
         instrument_version=signal.instrument_version,

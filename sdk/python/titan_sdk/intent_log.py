@@ -89,8 +89,9 @@ class IntentLog:
         self._lock = self._acquire_lock(path.with_suffix(".lock"))
         self.torn_bytes = 0
         self.open: dict[bytes, OpenIntent] = {}
+        self.existed = path.exists() and path.stat().st_size > len(MAGIC)
         try:
-            if path.exists() and path.stat().st_size > 0:
+            if path.exists():
                 self._recover()
             self._file = self._open_file()
         except BaseException:

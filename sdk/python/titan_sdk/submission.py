@@ -13,10 +13,11 @@ from enum import Enum
 from typing import Protocol
 
 from titan_mesh.clock import Clock
+from titan_mesh.fastpath.backoff import Backoff
 
 from titan_sdk import payloads
+from titan_sdk._pb import hot
 from titan_sdk._pb.titan.fastpath.v1 import FrameType
-from titan_sdk.backoff import Backoff
 from titan_sdk.intent import Identity
 from titan_sdk.intent_log import IntentLog, LoggedIntent, OpenIntent, Verdict
 from titan_sdk.link import Frame, Link, LinkLost, LinkReady
@@ -144,6 +145,8 @@ class Submissions:
             self._cancel()
         except LinkLost as lost:
             self._lose(lost)
+        except hot.HotCodecError as fault:
+            self._lose(LinkLost("PAYLOAD_MALFORMED", str(fault)))
 
     def ping(self) -> None:
         """Notice a dead server while nothing else is sent."""
@@ -201,7 +204,7 @@ class Submissions:
     def _lose(self, lost: LinkLost) -> None:
         self._link.close()
         self._ready = None
-        self._retry_at_ns = self._clock.boottime_ns() + self._backoff.next_ns()
+        self._retry_at_ns = self._clock.boottime_ns() + self._backoff.after_failure_ns()
         self._sink.on_link(None, str(lost))
 
     def _refuse_all(self, ready: LinkReady) -> None:

@@ -11,12 +11,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from titan_sdk.intent_log import LoggedIntent
 from titan_sdk.link import LinkReady
 from titan_sdk.orders import Outcome, Rejected, Stamps
 from titan_sdk.submission import Submissions
 
+STOP_POLL_NS = 10_000_000
 _NS_PER_S = 1e9
 
 
@@ -29,7 +31,7 @@ class SubmitterSettings:
     drain_ns: int
 
 
-class Receiver:
+class Receiver(Protocol):
     """What the strategy's side does with results; each is called on the strategy's thread."""
 
     def on_outcome(self, intent_id: bytes, outcome: Outcome, stamps: Stamps) -> None:
@@ -53,7 +55,7 @@ class Submitter:
         settings: SubmitterSettings,
         receiver: Receiver,
         post: Callable[[Callable[[], None]], None],
-        publish: Callable[[bytes], None],
+        publish: Callable[[str, bytes, bytes], None],
     ) -> None:
         self.capacity = settings.capacity
         self._settings = settings
@@ -99,9 +101,9 @@ class Submitter:
             self._closed.append(intent_id)
             self._wake.notify()
 
-    def publish(self, payload: bytes) -> None:
+    def publish(self, symbol: str, intent_id: bytes, payload: bytes) -> None:
         """Pass on to the bus."""
-        self._publish(payload)
+        self._publish(symbol, intent_id, payload)
 
     def stop(self) -> None:
         """Finish what is queued within drain_ns, then end."""
@@ -143,8 +145,9 @@ class Submitter:
         settings = self._settings
         stop_at_ns = 0
         while True:
-            woken = self._take(submissions, submissions.wait_ns(settings.ping_interval_ns))
-            if not woken:
+            wait_ns = submissions.wait_ns(settings.ping_interval_ns)
+            woken = self._take(submissions, wait_ns)
+            if not woken and wait_ns == settings.ping_interval_ns:
                 submissions.ping()
             submissions.pump()
             if self._stopping:
@@ -156,8 +159,9 @@ class Submitter:
     def _take(self, submissions: Submissions, wait_ns: int) -> bool:
         """Move the queued commands over; False when none came in time."""
         with self._wake:
-            if not (self._intents or self._cancels or self._closed or self._stopping):
-                self._wake.wait(wait_ns / _NS_PER_S)
+            if not (self._intents or self._cancels or self._closed):
+                bound_ns = STOP_POLL_NS if self._stopping else wait_ns
+                self._wake.wait(min(wait_ns, bound_ns) / _NS_PER_S)
             intents, self._intents = list(self._intents), deque()
             cancels, self._cancels = list(self._cancels), deque()
             closed, self._closed = list(self._closed), deque()

@@ -5,9 +5,10 @@ Owns names, defaults and bounds. Must never read a file or the environment itsel
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from titan_sdk import PhaseConfig
+from titan_sdk.config import setting_fault
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,3 +42,15 @@ class ScavengerConfig(PhaseConfig):
     hold_ms: int = 4_000
     retry_ms: int = 1_000
     ttl_ms: int = 2_000
+
+    def __post_init__(self) -> None:
+        # Explicit: a slots dataclass is made anew, and the zero-argument super() knows the old one.
+        PhaseConfig.__post_init__(self)
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, int) and value < (0 if item.name == "round_ticks" else 1):
+                raise setting_fault(item.name, value, ">= 1")
+        if not self.level_windows_ms or min(self.level_windows_ms) <= self.level_lag_ms:
+            raise setting_fault(
+                "level_windows_ms", self.level_windows_ms, "each above level_lag_ms"
+            )

@@ -6,9 +6,10 @@ from random import Random
 
 import pytest
 from titan_mesh.clock import ManualClock
+from titan_mesh.fastpath.backoff import Backoff
+from titan_mesh.ids import SeededRng
 from titan_sdk._pb import hot
 from titan_sdk._pb.titan.trading.v1 import IntentSignal
-from titan_sdk.backoff import Backoff
 from titan_sdk.intent import Identity
 from titan_sdk.intent_log import IntentLog, LoggedIntent
 from titan_sdk.orders import Accepted, Rejected
@@ -57,7 +58,7 @@ def build(
         log,
         Identity("scavenger", ACCOUNT, POLICY),
         clock=clock,
-        backoff=Backoff(100, 30_000, Random(1)),
+        backoff=Backoff(SeededRng(1), initial_ns=100_000_000),
         sink=results,
         cancel_inherited=cancel,
     )

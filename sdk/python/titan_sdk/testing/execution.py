@@ -138,7 +138,7 @@ class FakeExecution:
     def closed(self, intent_id: bytes) -> None:
         """Nothing is kept."""
 
-    def publish(self, payload: bytes) -> None:
+    def publish(self, symbol: str, intent_id: bytes, payload: bytes) -> None:
         """Keep for the test to look at."""
         self.published.append(payload)
 
