@@ -79,7 +79,7 @@ async def make_bus(nats_server: NatsServer, log: Log) -> AsyncIterator[MakeBus]:
 
     yield make
     for bus in opened:
-        await bus.client.close()
+        await bus.close()
 
 
 @pytest.fixture

@@ -52,13 +52,14 @@ class Bus:
 
     async def close(self) -> None:
         """Deliver what is pending, then close; safe to call twice."""
-        if self.client.is_closed:
-            return
         try:
-            await self.client.drain()
-        except (nats.errors.Error, TimeoutError, OSError):
-            # A connection that is down has nothing left to drain.
-            await self.client.close()
+            if self.client.is_connected:
+                await self.client.drain()
+            elif not self.client.is_closed:
+                await self.client.close()
+        except (nats.errors.Error, TimeoutError, OSError) as fault:
+            # The other side went first; nothing is left that could be delivered.
+            self.log.debug("bus_close", fault=repr(fault))
 
 
 async def connect(
