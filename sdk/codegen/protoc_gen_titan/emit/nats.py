@@ -7,6 +7,7 @@ Owns the allow-lists. Must never know passwords: they come from the environment 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from protoc_gen_titan.check import DEAD_LETTER_SUBJECT
 from protoc_gen_titan.emit.topology import REPLAY_SUBJECT, wildcard
@@ -18,37 +19,52 @@ HEADER = """\
 # variable TITAN_NATS_<NAME>. Only the provisioner creates, changes or removes streams and durables;
 # it holds no right to publish events.
 """
+INBOX = "_INBOX.>"
 ADVISORY = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What one user may publish, what of that it may not, what it may subscribe to."""
+
+    publish: list[str]
+    denied: list[str]
+    subscribe: list[str]
 
 
 def emit_nats(contract: Contract) -> Iterator[tuple[str, str]]:
     """Yields nats/permissions.conf."""
     lines = [HEADER, "authorization {", "  users = ["]
     for participant in contract.participants:
-        publish, subscribe = _rights(contract, participant)
-        lines += _user(participant.name, publish, subscribe)
-    lines += _user(
-        "provisioner",
-        ["$JS.API.INFO", "$JS.API.STREAM.>", "$JS.API.CONSUMER.>"],
-        ["_INBOX.>"],
+        lines += _user(participant.name, _rights(contract, participant))
+    provisioner = Rights(
+        publish=["$JS.API.INFO", "$JS.API.STREAM.>", "$JS.API.CONSUMER.>"],
+        denied=[],
+        subscribe=[INBOX],
     )
+    lines += _user("provisioner", provisioner)
     yield "nats/permissions.conf", "\n".join([*lines, "  ]", "}"]) + "\n"
 
 
-def _rights(contract: Contract, participant: ParticipantSpec) -> tuple[list[str], list[str]]:
+def _rights(contract: Contract, participant: ParticipantSpec) -> Rights:
     events = {e.message.full_name: e for e in contract.events}
     publish = {"$JS.API.INFO", "$JS.API.STREAM.NAMES"}
-    subscribe = {"_INBOX.>"}
+    subscribe = {INBOX}
     for name in participant.publishes:
-        publish |= {wildcard(events[name]), f"$JS.API.STREAM.INFO.{events[name].stream}"}
+        stream = events[name].stream
+        publish |= {wildcard(events[name]), f"$JS.API.STREAM.INFO.{stream}"}
+        publish.add(f"$JS.API.CONSUMER.LIST.{stream}")  # to wait for the slowest reader
+    denied: set[str] = set()
     for consumer in participant.consumes:
         stream = events[consumer.event].stream
         publish |= {f"$JS.API.STREAM.INFO.{stream}", *_consuming(stream, consumer.durable)}
+        if not consumer.durable:
+            denied |= _foreign_durables(contract, participant, stream)
     if any(events[name].subject == DEAD_LETTER_SUBJECT for name in participant.publishes):
-        more_publish, more_subscribe = _dead_letter_duty(contract, participant)
+        more_publish, more_subscribe = _dead_letter_duty(contract)
         publish |= more_publish
         subscribe |= more_subscribe
-    return sorted(publish), sorted(subscribe)
+    return Rights(sorted(publish), sorted(denied), sorted(subscribe))
 
 
 def _consuming(stream: str, durable: str) -> set[str]:
@@ -58,20 +74,25 @@ def _consuming(stream: str, durable: str) -> set[str]:
             f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}",
             f"$JS.ACK.{stream}.{durable}.>",
         }
+    # Unnamed only, so that no durable can be replaced; the server removes it when idle.
     return {
-        f"$JS.API.CONSUMER.CREATE.{stream}.>",
         f"$JS.API.CONSUMER.CREATE.{stream}",
         f"$JS.API.CONSUMER.INFO.{stream}.*",
-        f"$JS.API.CONSUMER.DELETE.{stream}.*",
         f"$JS.API.CONSUMER.MSG.NEXT.{stream}.*",
-        f"$JS.ACK.{stream}.>",
-        f"$JS.FC.{stream}.>",
     }
 
 
-def _dead_letter_duty(
-    contract: Contract, participant: ParticipantSpec
-) -> tuple[set[str], set[str]]:
+def _foreign_durables(contract: Contract, participant: ParticipantSpec, stream: str) -> set[str]:
+    """What the wildcard over ephemeral names must not reach: messages meant for others."""
+    streams = {e.message.full_name: e.stream for e in contract.events}
+    return {
+        f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer.durable}"
+        for consumer in _durables(contract)
+        if consumer.participant != participant.name and streams[consumer.event] == stream
+    }
+
+
+def _dead_letter_duty(contract: Contract) -> tuple[set[str], set[str]]:
     """Who keeps dead letters also lists them, replays them and hears given-up deliveries."""
     streams = {e.message.full_name: e.stream for e in contract.events}
     publish = {f"$JS.API.STREAM.MSG.GET.{s.name}" for s in contract.streams}
@@ -87,16 +108,24 @@ def _durables(contract: Contract) -> list[ConsumerSpec]:
     return [c for p in contract.participants for c in p.consumes if c.durable]
 
 
-def _user(name: str, publish: list[str], subscribe: list[str]) -> list[str]:
+def _user(name: str, rights: Rights) -> list[str]:
     variable = f"$TITAN_NATS_{name.upper().replace('-', '_')}"
-    lines = [
+    return [
         "    {",
         f'      user: "{name}"',
         f"      password: {variable}",
         "      permissions: {",
+        "        publish: {",
+        *_subjects("allow", rights.publish),
+        *(_subjects("deny", rights.denied) if rights.denied else []),
+        "        }",
+        "        subscribe: {",
+        *_subjects("allow", rights.subscribe),
+        "        }",
+        "      }",
+        "    }",
     ]
-    for verb, subjects in (("publish", publish), ("subscribe", subscribe)):
-        lines.append(f"        {verb}: {{ allow: [")
-        lines += [f'          "{subject}"' for subject in subjects]
-        lines.append("        ] }")
-    return [*lines, "      }", "    }"]
+
+
+def _subjects(verb: str, subjects: list[str]) -> list[str]:
+    return [f"          {verb}: [", *(f'            "{s}"' for s in subjects), "          ]"]
