@@ -11,6 +11,7 @@ HELLO = 1
 PROOF = 2
 CHALLENGE = 64
 READY = 65
+REFUSED = 127
 
 
 class ReadyFacts(NamedTuple):

@@ -76,6 +76,9 @@ class SessionWire:
 
     def ready(self, frame: Frame) -> ReadyFacts:
         """The server's first signed frame: only the holder of the key can have made it."""
+        if frame.frame_type == handshake.REFUSED:
+            # Signed under a key we may not share: believed only as far as giving up.
+            raise _fault(errors.AUTH_FAILED, "key_id", self._key.key_id, "a key the server holds")
         try:
             self._check(frame)
         except FastPathError as fault:

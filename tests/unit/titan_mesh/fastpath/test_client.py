@@ -152,6 +152,7 @@ def test_no_answer_in_time(start):
     [
         (on_type(65, flip_last), "SERVER_NOT_GENUINE"),
         (on_type(65, lambda frame: None), "AUTH_FAILED"),
+        (on_type(65, lambda frame: frame[:5] + b"\x7f" + frame[6:]), "AUTH_FAILED"),
         (on_type(64, lambda frame: None), "AUTH_FAILED"),
         (on_type(64, lambda frame: frame[:5] + b"\x41" + frame[6:]), "FRAME_TYPE"),
         (on_type(64, lambda frame: frame[:60] + b"\xff" * 18 + frame[78:]), "PAYLOAD_MALFORMED"),
