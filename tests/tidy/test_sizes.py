@@ -12,6 +12,11 @@ FILE_LIMITS = {".py": 500, ".pyx": 600, ".pxd": 300, ".proto": 400}
 TEST_LIMIT = 600
 FUNCTION_LIMIT = 70
 MODULES_PER_FOLDER = 16
+# Two folders are flat on purpose; their numbers may only shrink.
+FLAT = {
+    "services/execution/titan_execution/core": 24,  # one compiled state machine, one cimport space
+    "sdk/python/titan_sdk": 22,  # what an author imports, in one place
+}
 FOLDERS_DEEP = 3
 CYTHON_FUNCTION = re.compile(r"^( *)(?:cdef|cpdef|def)\b[^=]*\(.*$")
 
@@ -82,10 +87,11 @@ def test_folders_hold_few_modules() -> None:
     for source in tree.files(".py", ".pyx"):
         if source.is_product and source.path.name != "__init__.py":
             crowded.setdefault(str(source.path.parent), set()).add(source.path.stem)
+    names_of = {folder.removeprefix(f"{tree.ROOT}/"): names for folder, names in crowded.items()}
     wrong = [
-        f"{folder.removeprefix(str(tree.ROOT) + '/')}: {len(names)} modules"
-        for folder, names in crowded.items()
-        if len(names) > MODULES_PER_FOLDER
+        f"{folder}: {len(names)} modules"
+        for folder, names in names_of.items()
+        if len(names) > FLAT.get(folder, MODULES_PER_FOLDER)
     ]
     assert not wrong, f"limit {MODULES_PER_FOLDER}; make a sub-package:\n" + "\n".join(wrong)
 
