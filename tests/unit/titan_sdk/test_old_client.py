@@ -46,7 +46,8 @@ def test_events_with_new_fields_and_values_reach_the_strategy() -> None:
     bench.desk.start()
     order = bench.strategy.buy("BTCUSDT", qty_lots=5, price_ticks=600_000, rule="test")
     wire = report_pb2.ExecutionReport(
-        lsn=1, epoch=1, kind=report_pb2.RECORD_KIND_VENUE_ACK, exec_type=77, account="paper-main", policy_hash=bytes(32), ord_status=99,
+        lsn=1, epoch=1, exec_type=77, account="paper-main", policy_hash=bytes(32), ord_status=99,
+        kind=report_pb2.RECORD_KIND_VENUE_ACK,
         intent_id=order.intent_id, phase_id="scavenger", symbol="BTCUSDT",
     )  # fmt: skip
     report = topology.EXECUTION_REPORT.decode(wire.SerializeToString() + NEW_FIELDS)
