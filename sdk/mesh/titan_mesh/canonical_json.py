@@ -87,7 +87,7 @@ def _emit(value: Json, depth: int) -> str:
         # RFC 8785 3.2.3: keys in the order of their UTF-16 code units.
         keys = sorted(value, key=lambda key: key.encode("utf-16-be", "surrogatepass"))
         return "{" + ",".join(f"{_text(key)}:{_emit(value[key], depth + 1)}" for key in keys) + "}"
-    if isinstance(value, Sequence):
+    if isinstance(value, list | tuple):
         return "[" + ",".join(_emit(item, depth + 1) for item in value) + "]"
     _refuse(
         "the document holds a value that JSON cannot keep exactly",

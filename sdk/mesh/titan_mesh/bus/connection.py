@@ -1,6 +1,6 @@
 """One NATS connection of one process.
 
-Owns connecting, reconnecting within bounds, and draining. Must never know streams or events.
+Owns connecting, reconnecting within bounds, and closing. Must never know streams or events.
 """
 
 from __future__ import annotations
@@ -51,11 +51,12 @@ class Bus:
         return found
 
     async def close(self) -> None:
-        """Deliver what is pending, then close; safe to call twice."""
+        """Send what is pending, then close; safe to call twice."""
         try:
+            # All our consumers pull, so there is nothing to drain but our own publishes.
             if self.client.is_connected:
-                await self.client.drain()
-            elif not self.client.is_closed:
+                await self.client.flush(timeout=limits.FLUSH_TIMEOUT_S)
+            if not self.client.is_closed:
                 await self.client.close()
         except (nats.errors.Error, TimeoutError, OSError) as fault:
             # The other side went first; nothing is left that could be delivered.

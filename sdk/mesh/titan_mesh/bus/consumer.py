@@ -15,6 +15,7 @@ import nats.errors
 import nats.js.errors
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
+from opentelemetry.trace import SpanKind
 from titan.topology_types import Consumer
 
 from titan_mesh.bus import limits
@@ -24,6 +25,7 @@ from titan_mesh.bus.dead_letter import Cause, DeadLetters
 from titan_mesh.bus.delivery import UNDECODABLE, Delivery, Envelope, envelope_of, read
 from titan_mesh.clock import Clock
 from titan_mesh.errors import PoisonMessage, TitanError, Unavailable
+from titan_mesh.telemetry import tracing
 
 M = TypeVar("M")
 
@@ -136,7 +138,7 @@ class DurableConsumer(Generic[M]):
         if not good:
             return True
         try:
-            await self._handler([delivery for _, delivery in good])
+            await self._handle([delivery for _, delivery in good])
         except Unavailable as fault:
             # A dependency of the handler, not the message: the same batch comes again.
             self._bus.log.warn("handler_waits", consumer=self._name, fault=str(fault))
@@ -146,6 +148,12 @@ class DurableConsumer(Generic[M]):
             return await self._failed(good, fault)
         await self._acknowledge([message for message, _ in good])
         return True
+
+    async def _handle(self, batch: Sequence[Delivery[M]]) -> None:
+        """The handler under a span that continues the trace of the batch's first message."""
+        first = tracing.extract(batch[0].envelope.headers)
+        with tracing.span(f"consume {self._name}", SpanKind.CONSUMER, first):
+            await self._handler(batch)
 
     async def _failed(self, good: list[tuple[Msg, Delivery[M]]], fault: Exception) -> bool:
         """A batch that failed is taken apart: one by one up to the message that is to blame."""

@@ -21,6 +21,8 @@ PUBLISH_TIMEOUT_S = 2.0
 """Until a publish without answer counts as unknown."""
 MAX_IN_FLIGHT = 256
 """Unanswered publishes of one window."""
+FLUSH_TIMEOUT_S = 2
+"""What an orderly close waits for its last publishes."""
 API_TIMEOUT_S = 2.0
 """One request to the JetStream API."""
 FETCH_BATCH = 256

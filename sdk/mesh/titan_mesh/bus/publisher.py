@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import nats.errors
 from nats.js.api import PubAck
+from opentelemetry.trace import SpanKind
 from titan.topology_types import Event, TopologyError
 
 from titan_mesh.bus import headers as names
@@ -90,15 +91,18 @@ class Publisher:
     ) -> Published:
         """Store one event; BUS_TIMEOUT means unknown, repeat under the same msg_id."""
         subject = subject_of(event, message)
-        try:
-            ack = await self._bus.js.publish(
-                subject,
-                event.encode(message),
-                timeout=self._timeout_s,
-                headers=headers_of(event, msg_id, headers),
-            )
-        except (nats.errors.Error, TimeoutError, OSError) as fault:
-            raise refused(fault, event.full_name) from None
+        with tracing.span(f"publish {event.full_name}", SpanKind.PRODUCER) as span:
+            if span.is_recording():
+                span.set_attributes(tracing.attributes_of(event.full_name, message))
+            try:
+                ack = await self._bus.js.publish(
+                    subject,
+                    event.encode(message),
+                    timeout=self._timeout_s,
+                    headers=headers_of(event, msg_id, headers),
+                )
+            except (nats.errors.Error, TimeoutError, OSError) as fault:
+                raise refused(fault, event.full_name) from None
         return Published(ack.stream, ack.seq, bool(ack.duplicate))
 
 

@@ -7,19 +7,21 @@ tracing on; without it all of this costs next to nothing and records nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
+from contextlib import AbstractContextManager
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Tracer
+from opentelemetry.trace import Span, SpanKind
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from titan.spans import SPAN_ATTRIBUTES
 
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
-def tracer() -> Tracer:
-    """The tracer of the mesh; records nothing until telemetry.export.start was called."""
-    return trace.get_tracer("titan_mesh")
+def span(name: str, kind: SpanKind, context: Context | None = None) -> AbstractContextManager[Span]:
+    """A current span; records nothing until telemetry.export.start was called."""
+    tracer = trace.get_tracer("titan_mesh")
+    return tracer.start_as_current_span(name, context=context, kind=kind)
 
 
 def inject(headers: MutableMapping[str, str]) -> None:

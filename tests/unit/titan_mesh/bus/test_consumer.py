@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 
 import pytest
 from titan.dlq.v1.dead_letter_pb2 import DeadLetterCause
@@ -113,7 +114,13 @@ def telemetry(bus, handler, **changes):
     clock = SystemClock()
     letters = DeadLetters(Publisher(bus), POLICY_HASH, IdSource(clock, SeededRng(1)), clock)
     return Running(
-        DurableConsumer(bus, BRAIN_ON_PREPARE_VERDICT, handler, clock=clock, dead_letters=letters)
+        DurableConsumer(
+            bus,
+            replace(BRAIN_ON_PREPARE_VERDICT, **changes),
+            handler,
+            clock=clock,
+            dead_letters=letters,
+        )
     )
 
 
