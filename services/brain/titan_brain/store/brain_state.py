@@ -20,13 +20,11 @@ from titan_brain.store.database import Database, DatabaseError
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The row. edge_pending: a halt that the edge has not confirmed yet; handled_lsn: newest report
-    whose brake record reached the breaker."""
+    """The row. edge_pending: a halt that the edge has not confirmed yet."""
 
     brain_epoch: int = 0
     breaker: Breaker = field(default_factory=initial)
     edge_pending: bool = False
-    handled_lsn: int = 0
     day: Day = field(default_factory=Day)
 
 
@@ -73,7 +71,6 @@ class BrainState:
             "halt_epoch": breaker.halt_epoch,
             "operators": breaker.operators,
             "edge_pending": int(kept.edge_pending),
-            "handled_lsn": kept.handled_lsn,
             "day_number": day.number,
             "day_opening": json.dumps(dict(day.opening_nanos), sort_keys=True),
         }
@@ -95,6 +92,4 @@ def _kept_of(row: sa.Row[tuple[object, ...]]) -> Kept:
         values["operators"],
     )
     day = Day(values["day_number"], json.loads(values["day_opening"]))
-    return Kept(
-        values["brain_epoch"], breaker, bool(values["edge_pending"]), values["handled_lsn"], day
-    )
+    return Kept(values["brain_epoch"], breaker, bool(values["edge_pending"]), day)

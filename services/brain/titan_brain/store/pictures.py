@@ -5,7 +5,7 @@ Owns queries without a rule in them. Must never write.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -37,6 +37,11 @@ class Picture:
     overfills: int
 
 
+def empty_picture(account: str) -> Picture:
+    """The picture of a database that nothing was applied to."""
+    return Picture(empty_cursor(account), (), {}, 0, 0)
+
+
 class Pictures:
     """Consistent views of the derived tables."""
 
@@ -58,7 +63,7 @@ class Pictures:
                 await _overfills(connection, cursor.resumed_lsn),
             )
 
-    async def sums_at(self, lsn: int, per_tick_lot: dict[str, int]) -> dict[str, Sums] | None:
+    async def sums_at(self, lsn: int, per_tick_lot: Mapping[str, int]) -> dict[str, Sums] | None:
         """Sums per symbol as they were at an LSN; None while it is not applied."""
         async with self._database.read() as connection:
             cursor = await self._cursor(connection)

@@ -207,7 +207,6 @@ BRAIN_STATE = sa.Table(
     _int("halt_epoch"),
     _int("operators"),
     _int("edge_pending"),
-    _int("handled_lsn"),
     _int("day_number"),
     _text("day_opening"),
 )

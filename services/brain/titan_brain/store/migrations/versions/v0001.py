@@ -35,7 +35,7 @@ _TABLES = {
     "decisions": "decision_id:b* decided_at_ns:i kind:i rule:t state:i operator_id:t "
     "brain_epoch:i lease_sequence:i body:b",
     "brain_state": "account:t* brain_epoch:i state:i cause:i halt_epoch:i operators:i "
-    "edge_pending:i handled_lsn:i day_number:i day_opening:t",
+    "edge_pending:i day_number:i day_opening:t",
 }
 _INDEXES = {
     "ix_reports_intent_id": ("reports", ["intent_id"]),
