@@ -23,7 +23,7 @@ cdef enum ControlKind:
 cdef enum OutputKind:
     OUTPUT_VERDICT = 1      # encoded PrepareVerdict
     OUTPUT_ANSWER = 2       # u64 correlation | u8 status (AnswerStatus) | body
-    OUTPUT_STATE = 3        # nothing: the trading state changed, look
+    OUTPUT_COMMITTED = 3    # u64 LSN: the journal is committed up to it
 
 
 cdef enum AnswerStatus:
@@ -64,8 +64,10 @@ cdef packed struct SymbolView:
     int64_t mid_half_ticks
     int64_t venue_position_lots
     int64_t venue_age_ns    # -1 = never
+    int64_t holder_lots     # position of the phase that holds most of it, on its side
     uint8_t book_live
     uint8_t comparable
+    uint8_t holder          # index of that phase
 
 
 cdef packed struct StateView:

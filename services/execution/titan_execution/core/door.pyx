@@ -221,8 +221,22 @@ cdef int64_t _oldest_unknown(const Engine *engine) noexcept nogil:
     return oldest
 
 
-cdef void _symbol_view(const Engine *engine, const SymbolState *symbol,
-                       SymbolView *out) noexcept nogil:
+cdef void _holder(const Engine *engine, int32_t at, SymbolView *out) noexcept nogil:
+    """The phase that holds most of a position on its side: who a flattening order is booked to."""
+    cdef int64_t position = engine.symbols[at].position_lots
+    cdef int64_t held
+    cdef int32_t i
+    out.holder = 0
+    out.holder_lots = 0
+    for i in range(engine.n_phases):
+        held = engine.phases[i].symbol[at].position_lots
+        if (held > out.holder_lots if position > 0 else held < out.holder_lots):
+            out.holder = <uint8_t>i
+            out.holder_lots = held
+
+
+cdef void _symbol_view(const Engine *engine, int32_t at, SymbolView *out) noexcept nogil:
+    cdef const SymbolState *symbol = &engine.symbols[at]
     out.position_lots = symbol.position_lots
     out.open_buy_lots = symbol.open_buy_lots
     out.open_sell_lots = symbol.open_sell_lots
@@ -239,6 +253,7 @@ cdef void _symbol_view(const Engine *engine, const SymbolState *symbol,
                         if symbol.venue_position_ns else -1)
     out.book_live = book_is_live(&symbol.book)
     out.comparable = symbol.venue_comparable
+    _holder(engine, at, out)
 
 
 cdef void _state(Engine *engine, uint64_t correlation, int32_t sessions,
@@ -278,8 +293,7 @@ cdef void _state(Engine *engine, uint64_t correlation, int32_t sessions,
     view.lease_granted = engine.lease.granted
     view.n_symbols = <uint8_t>engine.n_symbols
     for i in range(engine.n_symbols):
-        _symbol_view(engine, &engine.symbols[i],
-                     <SymbolView *>(out + sizeof(StateView) + i * sizeof(SymbolView)))
+        _symbol_view(engine, i, <SymbolView *>(out + sizeof(StateView) + i * sizeof(SymbolView)))
     _answer(stage, correlation, ANSWER_OK, NULL,
             sizeof(StateView) + engine.n_symbols * <int64_t>sizeof(SymbolView))
 

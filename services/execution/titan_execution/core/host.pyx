@@ -156,6 +156,21 @@ cdef class EngineHost:
         on_start(self.engine)
         replay_finish(self.engine)
 
+    def drain_records(self):
+        """Takes what is staged: (kind, lsn, body) in order; only before a loop has the engine."""
+        cdef int64_t at = 0
+        cdef uint32_t size
+        cdef uint64_t lsn
+        cdef uint8_t *data = self.engine.records.bytes
+        out = []
+        while at < self.engine.records.size:
+            memcpy(&size, data + at, 4)
+            memcpy(&lsn, data + at + 5, 8)
+            out.append((data[at + 4], lsn, (<const char *>data)[at + 13:at + 13 + size]))
+            at += 13 + <int64_t>size
+        self.engine.records.size = 0
+        return out
+
     @property
     def next_lsn(self):
         """LSN of the next record."""

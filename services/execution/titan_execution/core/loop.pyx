@@ -12,7 +12,7 @@ from libc.string cimport memcpy, memmove, memset
 from posix.unistd cimport close
 
 from titan_execution.core.control cimport on_tick
-from titan_execution.core.door cimport OUTPUT_ANSWER, OUTPUT_VERDICT, door_serve
+from titan_execution.core.door cimport OUTPUT_ANSWER, OUTPUT_COMMITTED, OUTPUT_VERDICT, door_serve
 from titan_execution.core.frame cimport frame_reader_filled, frame_reader_room
 from titan_execution.core.host cimport EngineHost
 from titan_execution.core.journal cimport (
@@ -101,6 +101,7 @@ cdef struct LoopState:
     int64_t last_tick_ns
     int64_t spin_ns
     int64_t last_work_ns
+    uint64_t told_lsn                  # newest committed LSN that Python was told
     int32_t fatal
     char venue_path[108]
 
@@ -368,6 +369,10 @@ cdef void _flush_python(LoopState *loop) noexcept nogil:
             put = True
         at += 4 + <int64_t>size
     stage.size = 0
+    if loop.told_lsn != loop.journal.durable_lsn:
+        loop.told_lsn = loop.journal.durable_lsn
+        put = True                     # a full ring wakes Python just as well
+        ring_put(loop.output, OUTPUT_COMMITTED, <const uint8_t *>&loop.told_lsn, 8)
     if put:
         ring_wake(loop.output)
 

@@ -1,0 +1,1 @@
+"""Where Python meets the engine: set-up, the listener, the two rings."""

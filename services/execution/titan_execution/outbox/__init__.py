@@ -1,0 +1,1 @@
+"""What Execution says on the bus: reports by LSN, verdicts."""

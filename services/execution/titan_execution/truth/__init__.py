@@ -1,0 +1,1 @@
+"""What Execution sees, stated for the Brain to judge."""
