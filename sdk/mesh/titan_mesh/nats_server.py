@@ -12,13 +12,14 @@ import signal
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from titan_mesh.errors import Conflict, TitanError, Unavailable
 
 READY_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0
+MAX_PAYLOAD = "2MB"
 _POLL_S = 0.01
 _LOG_TAIL_BYTES = 4096
 AUTO = 0
@@ -116,33 +117,17 @@ class NatsServer:
 
     def _write_config(self) -> Path:
         folder = self.options.folder
-        ports = folder / "ports"
-        ports.mkdir(parents=True, exist_ok=True)
-        for stale in ports.iterdir():
+        _ports_folder(folder).mkdir(parents=True, exist_ok=True)
+        for stale in _ports_folder(folder).iterdir():
             stale.unlink()
-        sync = "always" if self.options.sync_always else '"2m"'
         path = folder / "nats.conf"
-        # One key per line: the server's parser takes no two on one.
-        path.write_text(
-            f"""listen: "{self.options.host}:{self.port or -1}"
-http: "{self.options.host}:{self.monitor_port or -1}"
-ports_file_dir: {json.dumps(str(ports))}
-server_name: titan
-max_payload: 2MB
-jetstream {{
-  store_dir: {json.dumps(str(folder / "store"))}
-  max_mem: {self.options.max_mem}
-  max_file: {self.options.max_file}
-  sync_interval: {sync}
-}}
-""",
-            encoding="utf-8",
-        )
+        listening = replace(self.options, port=self.port, monitor_port=self.monitor_port)
+        path.write_text(config_text(listening), encoding="utf-8")
         return path
 
     async def _ready(self) -> None:
         """The ports file says where; INFO on the socket says that clients are served."""
-        found = self.options.folder / "ports" / f"nats-server_{self.pid}.ports"
+        found = _ports_folder(self.options.folder) / f"nats-server_{self.pid}.ports"
         while not (facts := _parsed(found)):
             self._require_running()
             await asyncio.sleep(_POLL_S)
@@ -164,6 +149,28 @@ jetstream {{
         return Unavailable(
             "NATS_START_FAILED", f"nats-server: {what}", "nats", last, hint=f"See {self.log_path}."
         )
+
+
+def config_text(options: NatsOptions) -> str:
+    """The configuration file of a server; one key per line, its parser takes no two on one."""
+    sync = "always" if options.sync_always else '"2m"'
+    return f"""listen: "{options.host}:{options.port or -1}"
+http: "{options.host}:{options.monitor_port or -1}"
+ports_file_dir: {json.dumps(str(_ports_folder(options.folder)))}
+server_name: titan
+max_payload: {MAX_PAYLOAD}
+jetstream {{
+  store_dir: {json.dumps(str(options.folder / "store"))}
+  max_mem: {options.max_mem}
+  max_file: {options.max_file}
+  sync_interval: {sync}
+}}
+"""
+
+
+def _ports_folder(folder: Path) -> Path:
+    """Where the server writes which ports it took."""
+    return folder / "ports"
 
 
 def binary() -> Path:
