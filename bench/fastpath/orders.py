@@ -1,4 +1,4 @@
-"""What the bench sends: intents that pass the gate and fill nothing, under a policy without narrow limits.
+"""What the bench sends: intents that pass the gate and fill nothing, under a wide policy.
 
 Owns the bench's policy and templates. Must never be taken for a policy anybody should trade with.
 """
@@ -40,7 +40,7 @@ def widen(policy: Path) -> None:
 
 
 def templates(edge: Edge) -> bytes:
-    """The client's input behind its key: policy hash, and intents off the touch, IOC, both sides."""
+    """The client's input behind its key: policy hash, then IOC intents off the touch."""
     out = [edge.policy.hash, struct.pack("<I", TEMPLATES)]
     for number in range(TEMPLATES):
         buys = number % 2 == 0

@@ -1,7 +1,7 @@
 """FastPath beside its floor: real Execution, real venue process, real MACs, a client in C.
 
-Rounds of floor and order are interleaved in one run; medians over rounds are printed, and with --json
-one object on the last line. Ratios hold between machines; absolute times do not.
+Rounds of floor and order are interleaved in one run; medians over rounds are printed, and with
+--json one object on the last line. Ratios hold between machines; absolute times do not.
 """
 
 from __future__ import annotations

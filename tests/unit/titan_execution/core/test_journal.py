@@ -128,7 +128,7 @@ def test_bad_arguments(tmp_path):
 def test_segments_of_another_size_follow_a_changed_setting(tmp_path):
     make(tmp_path, [bytes(1000)] * 9)
     make(tmp_path, [bytes(1000)] * 30, segment_bytes=16_384)
-    assert (tmp_path / "00000006.seg").stat().st_size == 16_384
+    assert (tmp_path / "00000005.seg").stat().st_size == 16_384
     assert reopen(tmp_path).last_lsn == 39
 
 
