@@ -1,4 +1,4 @@
-"""Log lines and trace context."""
+"""Log lines."""
 
 from __future__ import annotations
 
@@ -6,12 +6,7 @@ import io
 import logging
 
 import pytest
-from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from titan.trading.v1.intent_pb2 import IntentSignal
 from titan_mesh.clock import ManualClock
-from titan_mesh.settings import TelemetrySettings
-from titan_mesh.telemetry import export, tracing
 from titan_mesh.telemetry.logs import Log, bridge_libraries, shown
 
 
@@ -51,7 +46,7 @@ def test_an_exception_names_its_place(log, stream):
     except ValueError as fault:
         log.fault("failed", fault, step=1)
     assert "ERROR execution failed step=1 fault=\"ValueError('bad')\"" in stream.getvalue()
-    assert "test_telemetry.py:" in stream.getvalue()
+    assert "test_logs.py:" in stream.getvalue()
 
 
 def test_lines_of_libraries_take_the_same_form(log, stream):
@@ -63,30 +58,3 @@ def test_lines_of_libraries_take_the_same_form(log, stream):
     finally:
         logging.root.handlers[:], logging.root.level = before
     assert stream.getvalue().endswith('WARN execution library logger=grpc text="deep trouble"\n')
-
-
-def test_trace_context_survives_headers():
-    tracer = TracerProvider().get_tracer("test")
-    headers = {}
-    with tracer.start_as_current_span("publish") as span:
-        tracing.inject(headers)
-    seen = trace.get_current_span(tracing.extract(headers)).get_span_context()
-    assert seen.trace_id == span.get_span_context().trace_id
-    assert seen.span_id == span.get_span_context().span_id
-
-
-def test_without_tracing_nothing_is_injected_or_started():
-    headers = {}
-    tracing.inject(headers)
-    assert headers == {}
-    assert export.start("execution", TelemetrySettings(otlp_endpoint="")) is None
-    with tracing.span("x", trace.SpanKind.INTERNAL) as span:
-        assert not span.is_recording()
-
-
-def test_span_attributes_come_from_the_contract():
-    signal = IntentSignal(intent_id=bytes(16), phase_id="scavenger", symbol="BTCUSDT")
-    found = tracing.attributes_of("titan.trading.v1.IntentSignal", signal)
-    assert found["titan.intent_id"] == bytes(16).hex()
-    assert found["titan.phase_id"] == "scavenger"
-    assert tracing.attributes_of("titan.truth.v1.TruthSnapshot", signal) == {}
