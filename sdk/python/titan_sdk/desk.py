@@ -27,6 +27,7 @@ from titan_sdk.vocabulary import RecordKind, RejectReason, Side
 
 MAX_TIMERS = 64
 MAX_ENDED_ORDERS = 1024
+CANCEL_AGAIN_NS = 1_000_000_000
 _SIGN = {RecordKind.FILL: 1, RecordKind.BUST: -1}
 
 
@@ -184,10 +185,13 @@ class Desk:
         return handle
 
     def cancel(self, order: OrderHandle) -> None:
-        """Ask to cancel; once per order."""
-        if order.done or order.cancel_requested:
+        """Ask to cancel; asked again at most each CANCEL_AGAIN_NS, for a cancel may die with a
+        process.
+        """
+        now_ns = self._clock.boottime_ns()
+        if order.done or now_ns - order.cancel_asked_ns < CANCEL_AGAIN_NS:
             return
-        order.cancel_requested = True
+        order.cancel_asked_ns = now_ns
         self.counts.cancels += 1
         self._outbound.cancel(order.intent_id)
 
@@ -324,7 +328,7 @@ class Desk:
         """A cancel was refused while the order may still work: it may be asked again."""
         order = self._orders.get(intent_id)
         if order is not None:
-            order.cancel_requested = False
+            order.cancel_asked_ns = 0
 
     def on_risk_lease(self, lease: LeaseView) -> None:
         """Take one RiskLease; older ones are dropped."""

@@ -179,7 +179,7 @@ class OrderHandle:
     cum_qty_lots: int = 0
     fee_nanos: int = 0
     filled_ticks_lots: int = 0
-    cancel_requested: bool = False
+    cancel_asked_ns: int = 0
     stamps: Stamps = field(default_factory=Stamps)
 
     @property
@@ -227,5 +227,7 @@ class OrderHandle:
         elif report.kind is RecordKind.BUST:
             self.cum_qty_lots -= report.last_qty_lots
             self.filled_ticks_lots -= report.last_qty_lots * report.last_price_ticks
+        elif report.kind is RecordKind.CANCEL_REJECT:
+            self.cancel_asked_ns = 0
         if self.outcome is None:
             self.outcome = Accepted(report.lsn, report.client_order_id)

@@ -119,5 +119,5 @@ class Strategy:
         return self.desk.submit(intent)
 
     def cancel(self, order: OrderHandle) -> None:
-        """Ask to cancel a working order; asking twice is harmless."""
+        """Ask to cancel a working order; asking at each event is harmless."""
         self.desk.cancel(order)

@@ -144,11 +144,11 @@ class Scavenger(Strategy):
     # -- exits -----------------------------------------------------------------------------------
 
     def _mind_position(self, symbol: str, this: Round, position: int, look: Look) -> None:
-        if this.entry is not None:
-            if look.at_ns - this.opened_ns >= self.settings.rest_ms * _NS_PER_MS:
-                self.cancel(this.entry)  # the rest of a part-filled entry
-            return
         reason = self._must_leave(this, position, look)
+        if this.entry is not None:  # the rest of a part-filled entry
+            if reason or look.at_ns - this.opened_ns >= self.settings.rest_ms * _NS_PER_MS:
+                self.cancel(this.entry)
+            return
         if reason is None:
             if this.exit is None:
                 self._rest_take_profit(symbol, this, position, look)

@@ -6,8 +6,19 @@ from itertools import pairwise
 import pytest
 from titan_scavenger.config import ScavengerConfig
 from titan_scavenger.strategy import Scavenger
-from titan_sdk import Intent, OrderHandle, Rejected, RejectReason, TimeInForce, TradingState
-from titan_sdk.testing import Bench, BookEvent, SessionEvent, TradeEvent
+from titan_sdk import (
+    ExecType,
+    Intent,
+    OrderHandle,
+    OrdStatus,
+    RecordKind,
+    Rejected,
+    RejectReason,
+    Side,
+    TimeInForce,
+    TradingState,
+)
+from titan_sdk.testing import Bench, BookEvent, SessionEvent, SimulatedReport, TradeEvent
 from unit.titan_scavenger.market import CAPTURES, recorded, synthetic
 from unit.titan_sdk.kit import ids, instruments
 
@@ -24,7 +35,7 @@ def rules(bench: Bench) -> Counter[str]:
     return Counter(intent.rule.partition(".")[0] for intent in bench.execution.intents)
 
 
-@pytest.mark.parametrize("seed", range(1, 11))
+@pytest.mark.parametrize("seed", range(1, 6))
 def test_ten_synthetic_minutes_give_enough_to_watch(seed: int) -> None:
     bench = play(synthetic(seed))
     assert bench.desk.counts.signals >= 150
@@ -147,3 +158,62 @@ def test_a_stop_is_taken_when_price_runs_away() -> None:
     assert bench.desk.position_lots("BTCUSDT") == 0
     assert bench.execution.intents[-1].rule == "stop"
     assert bench.execution.intents[-1].time_in_force is TimeInForce.IOC
+
+
+@pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
+def test_a_position_of_an_earlier_run_is_left_at_once(side: Side) -> None:
+    bench = Bench(Scavenger, ScavengerConfig(), instruments(), ids=ids())
+    fill = SimulatedReport(
+        1, RecordKind.FILL, bytes(16), "scavenger", "BTCUSDT", side, ExecType.TRADE,
+        OrdStatus.FILLED, last_qty_lots=7, last_price_ticks=600_000,
+    )  # fmt: skip
+    bench.desk.remember(fill)
+    bench.desk.start()
+    assert abs(bench.desk.position_lots("BTCUSDT")) == 7
+    bench.execution._lsn = 1
+    for event in synthetic(7)[:10]:
+        bench.feed(event)
+        if bench.desk.position_lots("BTCUSDT") == 0:
+            break
+    assert bench.desk.position_lots("BTCUSDT") == 0
+    assert [intent.reduce_only for intent in bench.execution.intents] == [True]
+
+
+def test_a_part_filled_entry_does_not_delay_the_stop() -> None:
+    bench = Bench(Scavenger, ScavengerConfig(rest_ms=600_000), instruments(), ids=ids())
+    bench.desk.start()
+    strategy = bench.strategy
+    assert isinstance(strategy, Scavenger)
+    at_ns, price = 10**18, 600_000
+
+    def book(update_id: int, bid: int) -> BookEvent:
+        return BookEvent(
+            "BTCUSDT",
+            at_ns + update_id * _S // 10,
+            True,
+            0,
+            update_id,
+            [bid],
+            [900],
+            [bid + 1],
+            [900],
+        )
+
+    bench.feed(book(1, price))
+    entry = strategy.buy(
+        "BTCUSDT", qty_lots=10, price_ticks=price - 5, rule="test",
+        time_in_force=TimeInForce.POST_ONLY,
+    )  # fmt: skip
+    round_trip = strategy._rounds["BTCUSDT"]
+    round_trip.entry, round_trip.entered_ns = entry, at_ns
+    bench.feed(book(2, price))
+    bench.feed(TradeEvent("BTCUSDT", at_ns + _S, price - 6, 4, True))
+    assert (bench.desk.position_lots("BTCUSDT"), entry.working) == (4, True)
+    for step in range(3, 8):
+        bench.feed(book(step + 10, price - 200))
+        if entry.cum_qty_lots == 10 or bench.desk.position_lots("BTCUSDT") == 0:
+            break
+    for step in range(20, 24):
+        bench.feed(book(step, price - 200))
+    assert bench.desk.position_lots("BTCUSDT") == 0
+    assert bench.execution.intents[-1].rule == "stop"
