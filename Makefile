@@ -86,6 +86,10 @@ bench: ## every bench
 bench-grpc: setup ## ghz against a running mesh beside a bare grpc.aio echo; ARGS="--json"
 	@$(PY) bench/grpc/run.py $(ARGS)
 
+.PHONY: bench-fastpath
+bench-fastpath: setup ## PREPARE and CONFIRM beside a bare socket ping-pong, both durabilities; ARGS="--json"
+	@$(PY) bench/fastpath/run.py $(ARGS)
+
 .PHONY: bench-codec
 bench-codec: ## encode and decode times of the generated families, side by side
 	@$(PY) bench/codec.py $(ARGS)

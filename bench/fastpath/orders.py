@@ -25,14 +25,14 @@ def widen(policy: Path) -> None:
         "max_gross_notional": "1000000000",
         "equity": "1000000000",
         "max_daily_loss": "1000000000",
-        "max_messages_per_second": 10_000_000,
+        "max_messages_per_second": 1_000_000,
         "cancel_reserve_pct": 1,
     }
     for instrument in facts["instruments"]:
         instrument |= {
             "max_position_lots": "100000000",
             "max_book_age_ms": 600_000,
-            "max_open_orders": 8192,
+            "max_open_orders": 4096,
         }
     for phase in facts["phases"]:
         phase |= {"max_notional": "1000000000", "max_daily_loss": "1000000000"}

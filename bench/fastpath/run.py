@@ -73,10 +73,14 @@ class Bench:
         self._edge: Edge | None = None
 
     def __enter__(self) -> Bench:
-        self.mesh.start("nats", "venue", "execution")
-        self._edge = Edge(self.mesh)
-        self._edge.grant()
-        self._edge.quote()
+        try:
+            self.mesh.start("nats", "venue", "execution")
+            self._edge = Edge(self.mesh)
+            self._edge.grant()
+            self._edge.quote()
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *exc: object) -> None:
