@@ -42,6 +42,7 @@ class ExecJournal:
 
     seed: int = 7
     policy_hash: bytes = HASH
+    symbols: tuple[str, ...] = SYMBOLS
     reports: list[pb.ExecutionReport] = field(default_factory=list)
     epoch: int = 0
     halt_epoch: int = 0
@@ -102,7 +103,7 @@ class ExecJournal:
             intent_id=self.random.randbytes(16),
             client_order_id=f"T1{self.seed:04d}x{number:08d}",
             phase_id=self.random.choice(PHASES),
-            symbol=symbol or self.random.choice(SYMBOLS),
+            symbol=symbol or self.random.choice(self.symbols),
             side=side or self.random.choice((order_pb2.SIDE_BUY, order_pb2.SIDE_SELL)),
             qty_lots=qty_lots or self.random.randint(1, 50),
             price_ticks=self.random.randint(590_000, 610_000),
