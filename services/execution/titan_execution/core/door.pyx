@@ -17,6 +17,7 @@ from titan_execution.core.policy cimport trading_state
 from titan_execution.core.records cimport (
     Answer, IntentRef, Lease, Rejection, View,
 )
+from titan_execution.core.resolve cimport positions_comparable
 from titan_execution.core.state cimport (
     FLAG_REDUCE_ONLY, NO_SLOT, Engine, Slot, Stage, SymbolState, view_of,
 )
@@ -252,7 +253,7 @@ cdef void _symbol_view(const Engine *engine, int32_t at, SymbolView *out) noexce
     out.venue_age_ns = (engine.boottime_ns - symbol.venue_position_ns
                         if symbol.venue_position_ns else -1)
     out.book_live = book_is_live(&symbol.book)
-    out.comparable = symbol.venue_comparable
+    out.comparable = positions_comparable(engine, at)
     _holder(engine, at, out)
 
 

@@ -276,12 +276,13 @@ cdef void _sweep_ask(Engine *engine, int stage) noexcept nogil:
     engine.sweep_deadline_ns = engine.boottime_ns + SWEEP_TIMEOUT_NS
     engine.sweep_request_id = engine.next_request_id
     if stage == SWEEP_OPEN:
+        # Open orders and positions are one picture: nothing may happen from the first question on.
         engine.sweep_count = 0
-    else:
         engine.sweep_quiet = _quiet(engine)
         engine.sweep_events = engine.order_events
         for i in range(engine.n_symbols):
             engine.symbols[i].seen_in_sweep = 0
+            engine.symbols[i].venue_comparable = 0
     emit_request(engine, &request)
 
 
@@ -291,6 +292,12 @@ cdef void on_position(Engine *engine, const VenueEvent *event) noexcept nogil:
         return
     engine.symbols[at].venue_position_lots = event.position_lots
     engine.symbols[at].seen_in_sweep = 1
+
+
+cdef bint positions_comparable(const Engine *engine, int32_t at) noexcept nogil:
+    """The venue's newest answer still speaks of the record as it is now."""
+    return (engine.symbols[at].venue_comparable and engine.sweep_events == engine.order_events
+            and _quiet(engine))
 
 
 cdef bint _positions_agree(Engine *engine) noexcept nogil:
