@@ -11,6 +11,7 @@ from libc.string cimport memcmp, memset, strncpy
 from titan_book.book cimport (
     BOOK_ASK, BOOK_BID, BookWalk, book_best_ticks, book_is_live, book_walk,
 )
+from titan_execution.core.fixed cimport fixed_add
 from titan_execution.core.records cimport CHECKS_MAX, FIELD_BYTES, HASH_BYTES, Check, Intent, View
 from titan_execution.core.shadow cimport (
     account_equity_nanos, notional_nanos, phase_equity_nanos, phase_of, reference_half_ticks,
@@ -306,9 +307,9 @@ cdef bint _exposure(Engine *engine, const Intent *intent, Gate *gate) noexcept n
             sells = intent.qty_lots if intent.side == SIDE_SELL else 0
         worst = _worst(other.position_lots, other.open_buy_lots + buys,
                        other.open_sell_lots + sells)
-        gross += notional_nanos(half, worst, other.nanos_per_tick_lot)
+        gross = fixed_add(gross, notional_nanos(half, worst, other.nanos_per_tick_lot))
         worst = _worst(own.position_lots, own.open_buy_lots + buys, own.open_sell_lots + sells)
-        used += notional_nanos(half, worst, other.nanos_per_tick_lot)
+        used = fixed_add(used, notional_nanos(half, worst, other.nanos_per_tick_lot))
     limit = _min(engine.policy.max_gross_nanos, engine.lease.max_gross_nanos)
     if not _check(gate, REJECT_REASON_GROSS_EXPOSURE_LIMIT, gross, limit, gross <= limit,
                   b"account.max_gross_notional"):

@@ -8,6 +8,7 @@ the two cannot differ. Must never know limits, journals or sockets.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
+from titan_execution.core.fixed cimport fixed_add, fixed_money
 from titan_execution.core.intents cimport open_add, open_remove
 from titan_execution.core.records cimport View
 from titan_execution.core.state cimport (
@@ -19,17 +20,6 @@ from titan_execution.core.vocabulary cimport (
     INTENT_STATE_REJECTED, INTENT_STATE_SENDING, INTENT_STATE_UNKNOWN, ORD_STATUS_COUNT,
     ORD_STATUS_FILLED, ORD_STATUS_NEW, ORD_STATUS_PARTIALLY_FILLED, ORD_STATUS_UNKNOWN, SIDE_BUY,
 )
-
-cdef extern from *:
-    """
-    typedef __int128 titan_wide;
-    static inline long long titan_saturate(titan_wide value) {
-        const long long top = 9223372036854775807LL;
-        return value > top ? top : value < -top ? -top : (long long)value;
-    }
-    """
-    ctypedef long long titan_wide
-    int64_t titan_saturate(titan_wide value) noexcept nogil
 
 
 cdef int64_t DAY_NS = 86400000000000
@@ -66,7 +56,7 @@ cdef uint8_t[13] INTENT_OF = [0, 3, 6, 6, 10, 11, 7, 11, 6, 6, 6, 4, 5]
 
 cdef int64_t notional_nanos(int64_t half_ticks, int64_t lots, int64_t per_tick_lot) noexcept nogil:
     """Money of lots at half_ticks / 2, in nanos, saturating."""
-    return titan_saturate(<titan_wide>half_ticks * lots * per_tick_lot / 2)
+    return fixed_money(half_ticks, lots, per_tick_lot)
 
 
 cdef int64_t reference_half_ticks(const SymbolState *symbol) noexcept nogil:
@@ -246,7 +236,8 @@ cdef int64_t account_equity_nanos(const Engine *engine, bint at_last_fill) noexc
         symbol = &engine.symbols[i]
         half = symbol.last_fill_ticks * 2 if at_last_fill else reference_half_ticks(symbol)
         total += symbol.cash_nanos - symbol.fee_nanos
-        total += notional_nanos(half, symbol.position_lots, symbol.nanos_per_tick_lot)
+        total = fixed_add(total, notional_nanos(half, symbol.position_lots,
+                                                symbol.nanos_per_tick_lot))
     return total
 
 
@@ -263,7 +254,8 @@ cdef int64_t phase_equity_nanos(const Engine *engine, int32_t phase,
         own = &engine.phases[phase].symbol[i]
         half = symbol.last_fill_ticks * 2 if at_last_fill else reference_half_ticks(symbol)
         total += own.cash_nanos - own.fee_nanos
-        total += notional_nanos(half, own.position_lots, symbol.nanos_per_tick_lot)
+        total = fixed_add(total, notional_nanos(half, own.position_lots,
+                                                symbol.nanos_per_tick_lot))
     return total
 
 
