@@ -22,8 +22,6 @@ cdef enum:
     # venue link
     VENUE_FRAME_MAX = 1048576          # bytes of one venue message
     # rings
-    CONTROL_RING_BYTES = 1048576       # Python to engine
-    OUTPUT_RING_BYTES = 8388608        # engine to Python
     RING_RECORD_MAX = 131072           # body of one ring record
     # journal
     SEGMENT_BYTES = 67108864           # one segment file
