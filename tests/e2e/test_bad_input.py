@@ -192,7 +192,7 @@ def test_another_policy_in_the_frame_header_is_refused_and_the_session_goes_on(e
     [
         ({"price": "60000.05", "qty": "0.002"}, "price"),
         ({"price": "60000.10", "qty": "0.0025"}, "qty"),
-        ({"price": "-1", "qty": "0.002"}, "price"),
+        ({"price": "-1", "qty": "0.002"}, "notional"),
         ({"price": "nan", "qty": "0.002"}, "price"),
         ({"price": 60000.1, "qty": "0.002"}, "price"),
     ],

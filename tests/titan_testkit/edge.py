@@ -123,7 +123,12 @@ class RawSession:
         found = keys.read_fastpath_key(mesh.home.root, "scavenger")
         self.key = key or ClientKey(found.key_id, found.principal, found.secret)
         self.clock = SystemClock()
-        self.wire = SessionWire(self.key, ContractHandshake(), SystemRng().randbytes(16))
+        self.wire = SessionWire(
+            self.key,
+            ContractHandshake(),
+            SystemRng().randbytes(16),
+            load_policy(mesh.home.policy).hash,
+        )
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(CALL_S)
         self.socket.connect(str(mesh.home.run / "execution.sock"))
@@ -340,15 +345,15 @@ class Edge:
 
     def ends(self, intent_id: bytes, state: int) -> execution_pb2.Order:
         """The order once its intent reached that state."""
+        seen = [self.order(intent_id)]
 
-        def probe() -> execution_pb2.Order | None:
-            order = self.order(intent_id)
-            return order if order.intent_state == state else None
+        def reached() -> bool:
+            seen[0] = self.order(intent_id)
+            return seen[0].intent_state == state
 
         name = order_pb2.IntentState.Name(state)  # type: ignore[arg-type]
-        found = until(f"the intent is {name}", probe)
-        assert found is not None
-        return found
+        until(f"the intent is {name}", reached, seen=lambda: seen[0])
+        return seen[0]
 
     def _book_is(self, update_id: int) -> bool:
         return any(

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from titan_cli.home import fresh, settings_file
 from titan_cli.home.layout import Home
@@ -30,17 +29,20 @@ from titan_mesh.telemetry.logs import Log
 WAIT_S = 15.0
 START_S = 30.0
 STOP_S = 10.0
-T = TypeVar("T")
 
 
-def until(what: str, probe: Callable[[], T], wait_s: float = WAIT_S) -> T:
-    """The first true answer of a probe; a failed test when none comes in time."""
+def until(
+    what: str,
+    probe: Callable[[], bool],
+    wait_s: float = WAIT_S,
+    seen: Callable[[], object] = lambda: "",
+) -> None:
+    """Waits for a probe to hold; a failed test, with what was seen, when it does not in time."""
     deadline = time.monotonic() + wait_s
-    while not (found := probe()):
+    while not probe():
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {wait_s} s: {what}; last seen {found!r}")
+            raise AssertionError(f"not within {wait_s} s: {what}; seen: {seen()}")
         time.sleep(0.01)
-    return found
 
 
 @dataclass(frozen=True, slots=True)
