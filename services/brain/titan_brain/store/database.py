@@ -15,29 +15,21 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from titan_mesh.errors import TitanError
+
+from titan_brain.store.migrations import HEAD
 
 READERS = 4
 BUSY_TIMEOUT_MS = 5_000
 # Option of a connection whose statement may not run inside a transaction.
 _BARE = "titan_bare"
-MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class DatabaseError(TitanError):
     """The Brain's database cannot be used."""
-
-
-def migration_config() -> Config:
-    """Where alembic finds the revisions."""
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    return config
 
 
 def _engine(path: Path, *, writer: bool) -> AsyncEngine:
@@ -66,9 +58,14 @@ def _engine(path: Path, *, writer: bool) -> AsyncEngine:
 
 
 def _upgrade(connection: Connection) -> None:
-    config = migration_config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    if inspect(connection).has_table("alembic_version"):
+        found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        if found == HEAD:
+            return
+    # alembic takes half a second to import; a restart on a current database does without.
+    from titan_brain.store.migrations import runner
+
+    runner.upgrade(connection)
 
 
 class Database:
