@@ -135,7 +135,7 @@ def funnel_rows(evidence: Evidence) -> tuple[tuple[str, int], ...]:
     """From signal to fill."""
     return (
         ("signals", evidence.signals),
-        ("approved", int(evidence.funnel.approved)),
+        ("approved", prepared(evidence)),
         ("prepared", prepared(evidence)),
         ("confirmed", len(evidence.journal.by_order)),
         ("filled", evidence.audit.venue_filled_orders),

@@ -27,6 +27,7 @@ class RunFacts:
     started_ns: int
     ended_ns: int
     seconds: float
+    market_seconds: int
 
 
 async def explained_text(link: Link, evidence: Evidence) -> str:
@@ -61,7 +62,7 @@ def record_of(facts: RunFacts, evidence: Evidence, samples: Samples, explained: 
         seed=seed,
         started_ns=facts.started_ns,
         seconds=(facts.ended_ns - facts.started_ns) / 1e9,
-        market_seconds=int(settings_file.text_of(settings, "feed", "market_seconds")),
+        market_seconds=facts.market_seconds,
         policy_hash=load_policy(facts.home.policy).hex,
         grid=grid,
         funnel=outcome.funnel_rows(evidence),

@@ -22,6 +22,8 @@ from titan_cli.operator.link import Link
 from titan_cli.supervisor.supervise import Say, Supervisor
 
 KILL_AT_SHARE = 0.5
+# The length of a recording is known only when it ends; this much any useful one has.
+KILL_AT_RECORDED_S = 150
 PLAY_SECONDS = 150.0
 QUIET_SECONDS = 20.0
 QUIET_POLLS = 3
@@ -44,7 +46,11 @@ class Play:
         self._say = say
         settings = settings_file.read(home.toml)
         self._order_log = home.root / settings_file.text_of(settings, "venue", "order_log")
-        self._market_seconds = int(settings_file.text_of(settings, "feed", "market_seconds"))
+        planned = int(settings_file.text_of(settings, "feed", "market_seconds"))
+        recorded = settings_file.text_of(settings, "feed", "source") == "capture"
+        half = int(planned * KILL_AT_SHARE)
+        self._kill_at_second = min(half, KILL_AT_RECORDED_S) if recorded else half
+        self.market_seconds = 0
         self._watcher = watch.Watcher(link, clock)
         self._last_score = 0
 
@@ -70,15 +76,15 @@ class Play:
 
     async def _through(self) -> Evidence:
         self._say("the market runs")
-        half = int(self._market_seconds * KILL_AT_SHARE)
-        await self._until_market(half)
+        await self._until_market(self._kill_at_second)
         kills = await self._kill_until_hit()
         await self._until_market(None)
-        self.ended_ns = self._clock.unix_ns()
+        self.market_seconds = int(watch.feed_progress(self._home).get("market_seconds", 0))
         truth = await self._link.get_truth()
         self._say("the market is over; waiting until every report is applied")
         await self._supervisor.stop_one(SCAVENGER)
         funnel = await self._at_rest()
+        self.ended_ns = self._clock.unix_ns()
         return await self._evidence(kills, funnel, int(truth.truth.score))
 
     async def _until_market(self, second: int | None) -> None:

@@ -98,11 +98,14 @@ async def _run_in(home: Home, wishes: Wishes, output: Output) -> Exit:
             explained = await pages.explained_text(link, evidence)
         say("stopping the mesh")
     took = seconds()
-    run_facts = pages.RunFacts(home, wishes.data, play.started_ns, play.ended_ns, took)
+    run_facts = pages.RunFacts(
+        home, wishes.data, play.started_ns, play.ended_ns, took, play.market_seconds
+    )
     record = pages.record_of(run_facts, evidence, play.samples, explained)
     path = _report_path(wishes, play.started_ns)
     page.write(record, path)
-    _show(record, evidence, path, output)
+    _show(record, evidence, output)
+    output.text(f"{took:.1f} s in all; report {path}")
     output.result(outcome.json_line(evidence, record.policy_hash, took, str(path)))
     return Exit.DONE if record.passed else Exit.CHECK_FAILED
 
@@ -121,7 +124,7 @@ def _settings(wishes: Wishes) -> dict[str, Value]:
     }
 
 
-def _show(record: RunRecord, evidence: Evidence, path: Path, output: Output) -> None:
+def _show(record: RunRecord, evidence: Evidence, output: Output) -> None:
     rows = [(name, f"{count:,}") for name, count in record.funnel]
     output.text("\n" + table(rows))
     for reason, count in record.rejects:
@@ -136,6 +139,5 @@ def _show(record: RunRecord, evidence: Evidence, path: Path, output: Output) -> 
     currency = record.grid.currency
     output.text(
         f"\ntruth score {record.truth_score}, net result {record.net_pnl_nanos / 1e9:+,.2f} "
-        f"{currency} after {record.fee_nanos / 1e9:,.2f} {currency} of fees, "
-        f"{record.seconds:.1f} s\nreport {path}"
+        f"{currency} after {record.fee_nanos / 1e9:,.2f} {currency} of fees"
     )

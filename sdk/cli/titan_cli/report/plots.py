@@ -10,12 +10,13 @@ from decimal import Decimal
 
 from titan_cli.report import svg
 from titan_cli.report.equity import equity_curve
-from titan_cli.report.record import RunRecord, TruthSample
+from titan_cli.report.record import MidSample, RunRecord, TruthSample
 
 WIDTH = 920
 _LEFT, _RIGHT, _TOP, _BOTTOM = 76, 16, 26, 34
 _NS = 1e9
 _MAX_POINTS = 900
+_MAX_GAP_NS = 600_000_000
 _HISTOGRAM_EDGES_US = tuple(round(10 * 2 ** (step / 2)) for step in range(30))
 
 
@@ -81,8 +82,8 @@ def price_plot(record: RunRecord) -> str:
     fills = [float(price_of(record, 2 * fill.price_ticks)) for fill in record.fills]
     canvas = _Canvas(record, 320, svg.padded(mids + fills))
     canvas.axes(lambda value: f"{value:,.1f}")
-    line = [canvas.point(sample.at_ns, mid) for sample, mid in zip(record.mids, mids, strict=True)]
-    canvas.parts.append(svg.polyline(_thinned(line), "line line-mid"))
+    for line in _segments(canvas, list(zip(record.mids, mids, strict=True))):
+        canvas.parts.append(svg.polyline(_thinned(line), "line line-mid"))
     for fill, price in zip(record.fills, fills, strict=True):
         word = "bought" if fill.buys else "sold"
         title = f"{word} {fill.qty_lots} lots at {price:,.1f}, fee {fill.fee_nanos / _NS:.4f}"
@@ -92,6 +93,18 @@ def price_plot(record: RunRecord) -> str:
         )
     canvas.kills()
     return canvas.drawn(f"Mid price of {record.grid.symbol} with {len(fills)} fills")
+
+
+def _segments(canvas: _Canvas, samples: Sequence[tuple[MidSample, float]]) -> list[list[svg.Point]]:
+    """The line, cut where nobody could look."""
+    lines: list[list[svg.Point]] = []
+    last_ns = 0
+    for sample, mid in samples:
+        if not lines or sample.at_ns - last_ns > _MAX_GAP_NS:
+            lines.append([])
+        lines[-1].append(canvas.point(sample.at_ns, mid))
+        last_ns = sample.at_ns
+    return lines
 
 
 def equity_plot(record: RunRecord) -> str:
