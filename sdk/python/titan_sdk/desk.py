@@ -103,6 +103,7 @@ class Desk:
     ) -> None:
         self.identity = identity
         self.now_ns = 0
+        self.last_epoch = 0
         self.last_lsn = 0
         self.allowance = Allowance.none()
         self.counts = Counts()
@@ -231,9 +232,8 @@ class Desk:
         """Take a report of an earlier run: positions and adopted orders follow it, no handler is
         called.
         """
-        if wire.lsn <= self.last_lsn:
+        if not self._is_news(wire):
             return
-        self.last_lsn = wire.lsn
         if wire.phase_id != self.identity.phase_id or not wire.intent_id:
             return
         report = Report.from_wire(wire)
@@ -278,10 +278,9 @@ class Desk:
 
     def on_execution_report(self, wire: ReportView) -> None:
         """Take one ExecutionReport: duplicates by LSN and other phases' reports are dropped."""
-        if wire.lsn <= self.last_lsn:
+        if not self._is_news(wire):
             self.counts.duplicate_reports += 1
             return
-        self.last_lsn = wire.lsn
         if wire.phase_id != self.identity.phase_id or not wire.intent_id:
             self.counts.foreign_reports += 1
             return
@@ -300,6 +299,14 @@ class Desk:
             self._orders[order.intent_id] = order  # late evidence: it works after all
         self.strategy.on_report(order, report)
         self._settle()
+
+    def _is_news(self, wire: ReportView) -> bool:
+        """LSNs grow within an epoch; a new epoch may write some anew that a power cut took."""
+        seen = (wire.epoch, wire.lsn)
+        if seen <= (self.last_epoch, self.last_lsn):
+            return False
+        self.last_epoch, self.last_lsn = seen
+        return True
 
     def _fold_position(self, report: Report) -> None:
         sign = _SIGN.get(report.kind)

@@ -26,21 +26,21 @@ class ScavengerConfig(PhaseConfig):
     flow_window_ms: int = 5_000
     level_windows_ms: tuple[int, ...] = (10_000, 30_000, 120_000)
     level_lag_ms: int = 1_000
-    round_ticks: int = 100
+    round_ticks: int = 50
     arm_ticks: int = 60
     break_ticks: int = 3
     release_ticks: int = 80
     confirm_ms: int = 2_000
-    cooldown_ms: int = 1_500
+    cooldown_ms: int = 800
     ofi_confirm_pct: int = 40
     flow_confirm_pct: int = 10
     order_lots: int = 10
     slip_ticks: int = 30
-    take_profit_ticks: int = 20
-    stop_ticks: int = 35
-    rest_ms: int = 2_500
-    hold_ms: int = 4_000
-    retry_ms: int = 1_000
+    take_profit_ticks: int = 12
+    stop_ticks: int = 25
+    rest_ms: int = 1_200
+    hold_ms: int = 2_500
+    retry_ms: int = 500
     ttl_ms: int = 2_000
 
     def __post_init__(self) -> None:

@@ -177,6 +177,10 @@ def test_reports_count_once_and_only_for_the_own_phase(bench: Bench) -> None:
     assert (bench.strategy.position_lots(SYMBOL), desk.counts.foreign_reports) == (5, 1)
     take(replace(fill, lsn=51, kind=RecordKind.BUST))
     assert bench.strategy.position_lots(SYMBOL) == 0
+    take(replace(fill, lsn=20, epoch=2))
+    assert bench.strategy.position_lots(SYMBOL) == 5, "a new epoch counts on from what was durable"
+    take(replace(fill, lsn=52, epoch=1))
+    assert bench.strategy.position_lots(SYMBOL) == 5
 
 
 def test_fills_of_an_earlier_run_move_the_position(bench: Bench) -> None:
