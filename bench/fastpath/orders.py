@@ -9,6 +9,7 @@ import json
 import struct
 from pathlib import Path
 
+from titan.risk.v1 import lease_pb2
 from titan.trading.v1 import intent_pb2, order_pb2
 from titan_testkit.edge import Edge
 from titan_testkit.paper import ASK_TICKS, BID_TICKS
@@ -16,6 +17,8 @@ from titan_testkit.paper import ASK_TICKS, BID_TICKS
 TEMPLATES = 256
 ID_TAG_BYTES = 2
 LIFETIME_NS = 50_000_000_000
+PHASE = "scavenger"
+WIDE_NANOS = 1_000_000_000 * 1_000_000_000
 
 
 def widen(policy: Path) -> None:
@@ -37,6 +40,12 @@ def widen(policy: Path) -> None:
     for phase in facts["phases"]:
         phase |= {"max_notional": "1000000000", "max_daily_loss": "1000000000"}
     policy.write_text(json.dumps(facts, indent=2))
+
+
+def lease(edge: Edge) -> None:
+    """A minute of trading as wide as the policy."""
+    budget = lease_pb2.PhaseBudget(phase_id=PHASE, max_notional_nanos=WIDE_NANOS, allowed=True)
+    edge.grant(max_gross_notional_nanos=WIDE_NANOS, budgets=[budget])
 
 
 def templates(edge: Edge) -> bytes:
