@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from titan.risk.v1 import trading_state_pb2 as state_pb
@@ -14,49 +11,23 @@ from titan_brain.ledger.book import Book
 from titan_brain.ledger.fold import Effects, Grid, apply
 from titan_brain.ledger.rows import empty_cursor
 from titan_brain.ledger.state_hash import hash_of_book
-from titan_mesh import keys
-from titan_mesh.bus.connection import Bus
-from titan_mesh.nats_server import NatsServer
-from titan_mesh.policy_hash import load_policy
-from titan_mesh.telemetry.logs import Log
-from titan_testkit.brain_process import BrainProcess, until, write_settings
-from titan_testkit.exec_journal import ACCOUNT, SYMBOLS, ExecJournal
-from titan_testkit.exec_stand_in import ExecStandIn
-from titan_testkit.ports import free_port
+from titan_testkit.brain_process import BrainProcess, until
+from titan_testkit.brain_rig import BrainRig
+from titan_testkit.exec_journal import ACCOUNT, SYMBOLS
 
 pytestmark = pytest.mark.e2e
 
 
-@dataclass
-class Rig:
-    """One Brain process before one stand-in."""
-
-    brain: BrainProcess
-    execution: ExecStandIn
-
-    def expected_hash(self) -> bytes:
-        book = Book(empty_cursor(ACCOUNT))
-        for report in self.execution.journal.reports:
-            apply(book, Grid(ACCOUNT, "paper", dict.fromkeys(SYMBOLS, 100_000)), report, Effects())
-        return hash_of_book(book)
+def expected_hash(rig: BrainRig) -> bytes:
+    book = Book(empty_cursor(ACCOUNT))
+    grid = Grid(ACCOUNT, "paper", dict.fromkeys(SYMBOLS, 100_000))
+    for report in rig.journal.reports:
+        apply(book, grid, report, Effects())
+    return hash_of_book(book)
 
 
-@pytest.fixture
-async def rig(titan_home: Path, nats_server: NatsServer, bus: Bus, log: Log) -> AsyncIterator[Rig]:
-    policy = load_policy(titan_home / "policy" / "risk_policy.json")
-    journal = ExecJournal(11, policy_hash=policy.hash, symbols=("BTCUSDT",))
-    journal.start()
-    execution = ExecStandIn(journal, bus, keys.read_grpc_keys(titan_home), log)
-    await execution.start()
-    port = free_port()
-    write_settings(titan_home, nats_server, execution.endpoint, port)
-    brain = BrainProcess(titan_home, port)
-    yield Rig(brain, execution)
-    await brain.close()
-    await execution.stop()
-
-
-async def test_kill_9_under_load_ends_at_the_fold(rig: Rig) -> None:
+async def test_kill_9_under_load_ends_at_the_fold(brain_rig: BrainRig) -> None:
+    rig = brain_rig
     dice = random.Random(4)
     journal, done = rig.execution.journal, asyncio.Event()
 
@@ -74,7 +45,7 @@ async def test_kill_9_under_load_ends_at_the_fold(rig: Rig) -> None:
 
     loading = asyncio.ensure_future(load())
     applied = 0
-    for _ in range(6):
+    for _ in range(4):
         rig.brain.start()
         await rig.brain.ready()
         goal = applied + dice.randint(200, 800)
@@ -88,18 +59,19 @@ async def test_kill_9_under_load_ends_at_the_fold(rig: Rig) -> None:
     await rig.brain.applied(len(journal.reports))
     funnel = await rig.brain.funnel()
     assert funnel.applied_lsn == len(journal.reports)
-    assert funnel.state_hash == rig.expected_hash()
+    assert funnel.state_hash == expected_hash(rig)
     assert funnel.confirmed == len(journal.orders)
     assert funnel.fills == journal.trades
     assert rig.brain.terminate() == 0
     rig.brain.start()
     await rig.brain.ready()
-    assert (await rig.brain.funnel()).state_hash == rig.expected_hash()
+    assert (await rig.brain.funnel()).state_hash == expected_hash(rig)
     epochs = {lease.brain_epoch for lease in rig.execution.leases}
-    assert max(epochs) == 8
+    assert max(epochs) == 6
 
 
-async def test_it_waits_for_execution_and_catches_up_before_normal(rig: Rig) -> None:
+async def test_it_waits_for_execution_and_catches_up_before_normal(brain_rig: BrainRig) -> None:
+    rig = brain_rig
     journal = rig.execution.journal
     journal.trade_day(400)
     await rig.execution.stop()
@@ -130,7 +102,8 @@ async def test_it_waits_for_execution_and_catches_up_before_normal(rig: Rig) -> 
     await until(is_normal)
 
 
-async def test_one_brain_per_database(rig: Rig) -> None:
+async def test_one_brain_per_database(brain_rig: BrainRig) -> None:
+    rig = brain_rig
     rig.brain.start()
     await rig.brain.ready()
     second = BrainProcess(rig.brain.home, 1)
@@ -141,7 +114,8 @@ async def test_one_brain_per_database(rig: Rig) -> None:
     assert rig.brain.terminate() == 0
 
 
-async def test_poison_halts_at_the_edge_and_stays_halted(rig: Rig) -> None:
+async def test_poison_halts_at_the_edge_and_stays_halted(brain_rig: BrainRig) -> None:
+    rig = brain_rig
     journal = rig.execution.journal
     journal.trade_day(50)
     rig.brain.start()

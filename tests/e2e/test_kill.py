@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from titan.brain.v1 import brain_service_pb2
 from titan_testkit.kill_rig import ACCEPTED_MIN, Broken, KillRig
 from titan_testkit.mesh import until
 from titan_testkit.paper import SYMBOL
@@ -73,11 +74,17 @@ def test_two_hundred_kills_lose_nothing_and_double_nothing(rig_of):
 
 
 def applied_lsn(rig):
-    from titan.brain.v1 import brain_service_pb2
-
     return rig.edge.call(
         rig.edge.brain.GetAllocation, brain_service_pb2.GetAllocationRequest()
     ).applied_lsn
+
+
+def live_and_audit(rig):
+    for number in range(PLANTED_KILLS):
+        rig.live_and_die(number)
+        rig.audit_promises()
+    rig.settle()
+    rig.audit()
 
 
 @pytest.mark.e2e
@@ -93,8 +100,4 @@ def test_a_planted_bug_is_found(rig_of, plant, finding):
     rig = rig_of(seed=7, plant=plant)
     rig.open(bus=False)
     with pytest.raises(Broken, match=finding):
-        for number in range(PLANTED_KILLS):
-            rig.live_and_die(number)
-            rig.audit_promises()
-        rig.settle()
-        rig.audit()
+        live_and_audit(rig)
