@@ -5,6 +5,8 @@ import struct
 
 import pytest
 from contract.reference import journal as reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from titan_execution.core.journal import Journal
 from titan_execution.core.journal_reader import JournalTail
 from titan_mesh.errors import TitanError
@@ -255,3 +257,46 @@ def test_the_tail_is_bounded_in_bytes(small):
     assert len(tail.read(1, max_bytes=1)) == 1
     assert len(tail.read(4, max_bytes=81)) == 2
     assert tail.read(6) == []
+
+
+@st.composite
+def damages(draw):
+    """(segment, offset, replacement): a few bytes changed, a range cleared, or copied junk."""
+    segment = draw(st.integers(0, 2))
+    offset = draw(st.integers(0, SEGMENT - 1))
+    return segment, offset, draw(st.one_of(st.binary(min_size=1, max_size=4), st.just(bytes(300))))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    sizes=st.lists(st.integers(0, 500), min_size=1, max_size=20),
+    every=st.integers(1, 4),
+    damage=st.lists(damages(), max_size=3),
+    lag_and_cut=st.tuples(st.integers(0, 6), st.one_of(st.none(), st.integers(0, SEGMENT))),
+)
+def test_whatever_happens_to_the_files_recovery_and_twin_agree(
+    tmp_path_factory, sizes, every, damage, lag_and_cut
+):
+    lag, cut = lag_and_cut
+    path = tmp_path_factory.mktemp("any") / "j"
+    make(path, [bytes([number + 1]) * size for number, size in enumerate(sizes)], every)
+    assert reopen(path).last_lsn == len(sizes)
+    names = sorted(file.name for file in path.glob("*.seg"))
+    for segment, offset, junk in damage:
+        file = path / names[segment % len(names)]
+        data = bytearray(file.read_bytes())
+        data[offset : offset + len(junk)] = junk[: max(0, len(data) - offset)]
+        file.write_bytes(data)
+    if cut is not None:
+        os.truncate(path / names[-1], cut)
+    set_mark(path, max(0, len(sizes) - lag))
+    expected = twin(path)
+    found = reopen(path)
+    if isinstance(expected, str):
+        assert found == expected
+        return
+    assert not isinstance(found, str), found
+    assert found.last_lsn == len(expected)
+    # what is left is clean: a second recovery has nothing to do, and the writer goes on
+    assert (reopen(path).last_lsn, reopen(path).torn_bytes) == (len(expected), 0)
+    assert make(path, [b"on"])[0][0] == len(expected) + 1
