@@ -19,6 +19,8 @@ from titan_testkit.edge import Edge
 from titan_testkit.mesh import Ended
 
 pytestmark = pytest.mark.e2e
+# Cut inside the record's header, behind a byte that is not zero.
+HALF = 25
 SETTINGS, JOURNAL, LOCKED, POLICY = 64, 70, 73, 78
 MISMATCH = reject_reason_pb2.REJECT_REASON_POLICY_HASH_MISMATCH
 
@@ -90,23 +92,24 @@ def test_wrong_settings_are_named(edge, change, words):
 # ---- journal ------------------------------------------------------------------------------------
 
 
-def segment_and_end(edge: Edge) -> tuple[Path, int]:
+def newest_segment(edge: Edge) -> tuple[Path, int]:
     """The newest segment with records, and where its last record ends."""
-    paths = [p for p in sorted(journal_of(edge).glob("*.seg")) if any(p.read_bytes()[32:40])]
-    data = paths[-1].read_bytes()
-    return paths[-1], len(data.rstrip(b"\0"))
+    begun = [p for p in sorted(journal_of(edge).glob("*.seg")) if any(p.read_bytes()[32:40])]
+    first_lsn = int.from_bytes(begun[-1].read_bytes()[32:40], "little")
+    records = reference.read(journal_of(edge)).records[first_lsn - 1 :]
+    return begun[-1], 128 + sum(49 + len(record.body) for record in records)
 
 
 def test_a_torn_tail_is_cut_and_said(edge):
     lsn = last_lsn(edge)
-    path, end = segment_and_end(edge)
+    path, end = newest_segment(edge)
     data = bytearray(path.read_bytes())
     record, _ = reference.record_bytes(reference.Record(lsn + 1, 9, lsn, 2, b"half"), bytes(16))
-    data[end : end + 30] = record[:30]
+    data[end : end + HALF] = record[:HALF]
     path.write_bytes(data)
     trades_again(edge, lsn)
     cut = re.findall(r"torn_bytes=(\d+)", edge.mesh.log_of("execution"))
-    assert int(cut[-1]) == 30
+    assert int(cut[-1]) == HALF
 
 
 @pytest.mark.parametrize("which", [0, -1])
@@ -203,14 +206,14 @@ def changed(text: bytes, old: bytes, new: bytes) -> bytes:
     return text.replace(old, new)
 
 
-@pytest.mark.parametrize("service", ["execution", "brain", "scavenger"])
 @pytest.mark.parametrize(
-    ("old", "new", "code"),
+    ("service", "old", "new", "code"),
     [
-        (b'"equity"', b'"equitx"', "POLICY_"),
-        (b'"equity": "100000"', b'"equity": "-00000"', "POLICY_"),
-        (b'"version": 1,', b'"version": 0,', "POLICY_"),
-        (b'"max_restarts": 3', b'"max_restarts":.3', "POLICY_"),
+        ("execution", b'"equity"', b'"equitx"', "POLICY_INVALID"),
+        ("execution", b'"equity": "100000"', b'"equity": "-00000"', "POLICY_INVALID"),
+        ("execution", b'"symbol": "BTCUSDT"', b'"symbol": "BTCUSDX"', "POLICY_MISMATCH"),
+        ("brain", b'"version": 1,', b'"version": 0,', "POLICY_INVALID"),
+        ("scavenger", b'"max_restarts": 3', b'"max_restarts":.3', "POLICY_NOT_CANONICAL"),
     ],
 )
 def test_one_changed_byte_that_breaks_the_policy_stops_each_service(edge, service, old, new, code):

@@ -189,3 +189,11 @@ class Mesh:
     def bus_url(self) -> str:
         """Where NATS listens."""
         return settings_file.text_of(self.settings, "nats", "url")
+
+    def logs(self, name: str, words: str) -> None:
+        """Waits until a service logged the words."""
+        until(
+            f"{name} logs {words}",
+            lambda: words in self.log_of(name),
+            seen=lambda: self.log_of(name)[-2000:],
+        )
