@@ -52,7 +52,8 @@ def compose_with_bench_phase(folder: Path) -> Path:
     path = folder / "policy" / "risk_policy.json"
     policy = json.loads(path.read_text())
     policy["account"]["max_messages_per_second"] = 100_000
-    phase = dict(policy["phases"][0], phase_id=PHASE, max_repeats_per_minute=1_000_000)
+    policy["instruments"][0]["max_open_orders"] = 1_000
+    phase = dict(policy["phases"][0], phase_id=PHASE, max_repeats_per_minute=10_000)
     policy["phases"].append(phase)
     path.write_text(json.dumps(policy, indent=2))
     return folder
