@@ -9,7 +9,7 @@ import pytest
 from titan.execution.v1 import execution_report_pb2 as report_pb2
 from titan.venue.v1 import order_log_pb2
 from titan_market.venue.orderlog import read_entries
-from titan_sdk.intent_log import IntentLog
+from titan_sdk.submit.intent_log import IntentLog
 from titan_testkit.edge import Edge
 from titan_testkit.mesh import until
 
