@@ -19,10 +19,10 @@ from titan_sdk.allowance import Allowance, LeaseView
 from titan_sdk.book import Book, BookChange
 from titan_sdk.instruments import Instrument, Instruments
 from titan_sdk.intent import Identity, Intent, encode_intent
-from titan_sdk.intent_log import LoggedIntent
 from titan_sdk.market import BarBuilder, Trade
 from titan_sdk.orders import OrderHandle, Outcome, Rejected, Report, ReportView, Stamps
 from titan_sdk.strategy import Strategy
+from titan_sdk.submit.intent_log import LoggedIntent
 from titan_sdk.vocabulary import RecordKind, RejectReason, Side
 
 MAX_TIMERS = 64

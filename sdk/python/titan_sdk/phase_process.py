@@ -32,15 +32,15 @@ from titan_sdk.config import PhaseConfig
 from titan_sdk.desk import Desk
 from titan_sdk.instruments import Instruments
 from titan_sdk.intent import Identity, decode_intent
-from titan_sdk.intent_log import IntentLog
-from titan_sdk.link import LinkReady
 from titan_sdk.orders import Accepted, OrderHandle, Outcome, Rejected, Stamps
 from titan_sdk.signals import SignalPublisher
-from titan_sdk.socket_link import SocketLink
 from titan_sdk.status_file import Latencies, StatusFiles
 from titan_sdk.strategy import Strategy
-from titan_sdk.submission import Submissions
-from titan_sdk.submitter import Submitter, SubmitterSettings
+from titan_sdk.submit.intent_log import IntentLog
+from titan_sdk.submit.link import LinkReady
+from titan_sdk.submit.socket_link import SocketLink
+from titan_sdk.submit.submission import Submissions
+from titan_sdk.submit.submitter import Submitter, SubmitterSettings
 
 M = TypeVar("M")
 

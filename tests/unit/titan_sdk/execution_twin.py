@@ -12,8 +12,8 @@ from titan_mesh.clock import ManualClock
 from titan_sdk._pb import hot
 from titan_sdk._pb.titan.fastpath import v1 as fp
 from titan_sdk._pb.titan.trading.v1 import Rejection
-from titan_sdk.link import Frame, LinkLost, LinkReady
 from titan_sdk.orders import Accepted, Outcome, Rejected, Stamps
+from titan_sdk.submit.link import Frame, LinkLost, LinkReady
 from titan_sdk.vocabulary import IntentState, RejectReason, TradingState
 
 POLICY = bytes(range(32))

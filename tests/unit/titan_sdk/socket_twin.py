@@ -10,7 +10,7 @@ from titan_mesh.fastpath.mac import FrameMac, session_key
 from titan_mesh.keys import FastPathKey
 from titan_sdk._pb import hot
 from titan_sdk._pb.titan.fastpath import v1 as fp
-from titan_sdk.link import LinkLost
+from titan_sdk.submit.link import LinkLost
 from unit.titan_sdk.execution_twin import Twin
 
 NONCE = bytes(range(16))

@@ -5,8 +5,9 @@ from dataclasses import replace
 from titan.execution.v1 import execution_report_pb2 as report_pb2
 from titan.fastpath.v1 import frames_pb2
 from titan.risk.v1 import lease_pb2
-from titan_sdk import OrderHandle, PhaseConfig, RecordKind, Report, Strategy, payloads
+from titan_sdk import OrderHandle, PhaseConfig, RecordKind, Report, Strategy
 from titan_sdk._pb import topology
+from titan_sdk.submit import payloads
 from titan_sdk.testing import Bench
 from unit.titan_sdk.kit import ids, instruments
 

@@ -17,9 +17,9 @@ from titan_mesh.clock import Clock
 
 from titan_sdk.desk import Desk
 from titan_sdk.intent import Intent, decode_intent
-from titan_sdk.intent_log import LoggedIntent
 from titan_sdk.market import Trade
 from titan_sdk.orders import Accepted, Rejected, Stamps
+from titan_sdk.submit.intent_log import LoggedIntent
 from titan_sdk.vocabulary import (
     ExecType,
     Liquidity,

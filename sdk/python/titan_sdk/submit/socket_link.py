@@ -15,7 +15,7 @@ from titan_mesh.keys import FastPathKey
 
 from titan_sdk._pb import hot
 from titan_sdk._pb.titan.fastpath import v1 as fp
-from titan_sdk.link import Frame, LinkLost, LinkReady
+from titan_sdk.submit.link import Frame, LinkLost, LinkReady
 from titan_sdk.vocabulary import TradingState
 
 CLIENT_BUILD = "titan-sdk/0.1.0"

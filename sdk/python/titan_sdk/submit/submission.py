@@ -15,13 +15,13 @@ from typing import Protocol
 from titan_mesh.clock import Clock
 from titan_mesh.fastpath.backoff import Backoff
 
-from titan_sdk import payloads
 from titan_sdk._pb import hot
 from titan_sdk._pb.titan.fastpath.v1 import FrameType
 from titan_sdk.intent import Identity
-from titan_sdk.intent_log import IntentLog, LoggedIntent, OpenIntent, Verdict
-from titan_sdk.link import Frame, Link, LinkLost, LinkReady
 from titan_sdk.orders import Accepted, Outcome, Rejected, Stamps
+from titan_sdk.submit import payloads
+from titan_sdk.submit.intent_log import IntentLog, LoggedIntent, OpenIntent, Verdict
+from titan_sdk.submit.link import Frame, Link, LinkLost, LinkReady
 from titan_sdk.vocabulary import IntentState, RejectReason
 
 MAX_ATTEMPTS = 3

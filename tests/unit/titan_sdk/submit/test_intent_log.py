@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from titan_mesh.errors import TitanError
-from titan_sdk.intent_log import IntentLog, LoggedIntent, Verdict
+from titan_sdk.submit.intent_log import IntentLog, LoggedIntent, Verdict
 
 
 def intent(number: int, size: int = 40) -> LoggedIntent:

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from titan_sdk.intent_log import LoggedIntent
-from titan_sdk.link import LinkReady
 from titan_sdk.orders import Outcome, Rejected, Stamps
-from titan_sdk.submission import Submissions
+from titan_sdk.submit.intent_log import LoggedIntent
+from titan_sdk.submit.link import LinkReady
+from titan_sdk.submit.submission import Submissions
 
 STOP_POLL_NS = 10_000_000
 _NS_PER_S = 1e9

@@ -8,8 +8,8 @@ from __future__ import annotations
 from titan_sdk._pb import hot
 from titan_sdk._pb.titan.fastpath import v1 as fp
 from titan_sdk._pb.titan.fastpath.v1 import FrameType
-from titan_sdk.link import Frame
 from titan_sdk.orders import Accepted, Rejected
+from titan_sdk.submit.link import Frame
 from titan_sdk.vocabulary import IntentState, RejectReason
 
 _PREPARE_INTENT_TAG = b"\x0a"

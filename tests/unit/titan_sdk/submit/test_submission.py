@@ -11,9 +11,9 @@ from titan_mesh.ids import SeededRng
 from titan_sdk._pb import hot
 from titan_sdk._pb.titan.trading.v1 import IntentSignal
 from titan_sdk.intent import Identity
-from titan_sdk.intent_log import IntentLog, LoggedIntent
 from titan_sdk.orders import Accepted, Rejected
-from titan_sdk.submission import Submissions
+from titan_sdk.submit.intent_log import IntentLog, LoggedIntent
+from titan_sdk.submit.submission import Submissions
 from titan_sdk.vocabulary import RejectReason
 from unit.titan_sdk.execution_twin import ACCOUNT, POLICY, Results, Twin
 
