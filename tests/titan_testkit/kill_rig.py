@@ -1,7 +1,7 @@
 """Execution killed at random instants under load, and what must hold afterwards.
 
-Owns load, kills and the audit against the venue's log. Must never trust Execution about itself where
-the venue, the journal files or the clients' own notes can say it.
+Owns load, kills and the audit against the venue's log. Must never trust Execution about itself
+where the venue, the journal files or the clients' own notes can say it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from pathlib import Path
 
 from contract.reference import journal as journal_twin
 from titan.execution.v1 import execution_report_pb2 as report_pb2
+from titan.execution.v1 import execution_service_pb2
 from titan.fastpath.v1 import frames_pb2 as frames
 from titan.trading.v1 import order_pb2
 from titan.venue.v1 import order_log_pb2
-from titan_mesh.errors import TitanError
+from titan_mesh.errors import TitanError, Unavailable
 
 from titan_testkit.edge import Edge
 from titan_testkit.incarnations import Incarnations
@@ -94,7 +95,8 @@ class Client(threading.Thread):
                     resting = self._one(session)
         except (TitanError, OSError):
             return
-        except BaseException as fault:  # noqa: BLE001 - the main thread raises it
+        except BaseException as fault:
+            # The main thread raises it.
             self.fault = fault
 
     def _one(self, session: object) -> bytes:
@@ -161,8 +163,7 @@ class KillRig:
 
     def live_and_die(self, number: int) -> None:
         """One incarnation: ready, loaded, killed at a random instant."""
-        self.execution.start()
-        self.edge.open()
+        self._ready()
         clients = [Client(self.edge, self.seed * 1000 + number * 10 + i) for i in range(CLIENTS)]
         for client in clients:
             client.start()
@@ -177,8 +178,9 @@ class KillRig:
                 )
             time.sleep(0.001)
         # The random instant: no state is waited for.
-        time.sleep(self.random.uniform(0.0, 0.012))
-        self.execution.kill()
+        killer = threading.Timer(self.random.uniform(0.0, 0.012), self.execution.kill)
+        killer.start()
+        killer.join()
         for client in clients:
             client.join(WAIT_S)
             if client.fault is not None:
@@ -187,10 +189,21 @@ class KillRig:
             self.refused.update(client.refused)
         self.accepted.append(sum(len(client.promises) for client in clients))
 
+    def _ready(self) -> None:
+        """Starts the next incarnation; ready means leased, reconciled, with a book."""
+        self.execution.start()
+        until("Execution is open", self._opened, WAIT_S)
+
+    def _opened(self) -> bool:
+        try:
+            self.edge.open()
+        except Unavailable:
+            return False  # the channel still held the dead one's socket
+        return True
+
     def settle(self) -> None:
         """A last incarnation, unharmed: every order comes to its end."""
-        self.execution.start()
-        self.edge.open()
+        self._ready()
 
         def quiet() -> bool:
             seen = self.edge.describe()
@@ -207,8 +220,6 @@ class KillRig:
                 session.cancel(order)
 
     def _open_orders(self) -> list[bytes]:
-        from titan.execution.v1 import execution_service_pb2
-
         request = execution_service_pb2.ListOrdersRequest(open_only=True, page_size=1000)
         listed = self.edge.call(self.edge.orders.ListOrders, request)
         return [order.intent_id for order in listed.orders]

@@ -4,7 +4,7 @@
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 from titan_execution.core.records cimport (
-    Answer, Intent, IntentRef, Lease, Rejection, Report, VenueEvent, VenueRequest, Verdict, View,
+    Answer, Intent, IntentRef, Lease, Rejection, Report, Verdict, View,
 )
 
 
@@ -19,8 +19,6 @@ cdef int codec_halt(const uint8_t *data, int32_t size, char *text, int32_t cap) 
 cdef int codec_hello(const uint8_t *data, int32_t size, char *principal, uint8_t *nonce) noexcept nogil
 cdef int codec_lease(const uint8_t *data, int32_t size, Lease *out, Rejection *why) noexcept nogil
 cdef int codec_report(const uint8_t *data, int32_t size, Report *out) noexcept nogil
-cdef int codec_venue_event(const uint8_t *data, int32_t size, VenueEvent *out) noexcept nogil
-cdef int codec_levels(View packed, int64_t *out, int32_t limit) noexcept nogil
 
 # Encoders answer the size, or -1 when it does not fit.
 cdef int64_t encode_challenge_to(const uint8_t *nonce, uint8_t *out, int64_t cap) noexcept nogil
@@ -31,5 +29,3 @@ cdef int64_t encode_rejection_to(const Rejection *why, uint8_t *out, int64_t cap
 cdef int64_t encode_report_to(const Report *report, uint8_t *out, int64_t cap) noexcept nogil
 cdef int64_t encode_verdict_to(const Verdict *verdict, View account, const uint8_t *policy_hash,
                                uint8_t *out, int64_t cap) noexcept nogil
-cdef int64_t encode_request_to(const VenueRequest *request, uint8_t *out,
-                               int64_t cap) noexcept nogil

@@ -8,9 +8,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from titan_execution.core.codec cimport (
-    codec_lease, codec_venue_event, encode_answer_to, encode_rejection_to,
-)
+from titan_execution.core.codec cimport codec_lease, encode_answer_to, encode_rejection_to
 from titan_execution.core.control cimport on_defensive, on_halt, on_lease, on_resume, on_tick
 from titan_execution.core.door cimport CONTROL_STATE, door_serve
 from titan_execution.core.engine cimport (
@@ -20,7 +18,8 @@ from titan_execution.core.host cimport EngineHost
 from titan_execution.core.order_id cimport ORDER_ID_SIZE, order_id_of
 from titan_execution.core.records cimport Answer, IntentRef, Lease, Rejection, VenueEvent, View
 from titan_execution.core.resolve cimport on_link_down
-from titan_execution.core.state cimport Stage, engine_at, view_of
+from titan_execution.core.state cimport Engine, Stage, engine_at, view_of
+from titan_execution.core.venue_codec cimport codec_venue_event
 from titan_execution.core.venue_events cimport on_venue_event
 
 
@@ -36,12 +35,16 @@ def order_id(bytes account not None, bytes intent_id not None, uint16_t leg=0):
     return (<bytes>out[:ORDER_ID_SIZE]).decode("ascii")
 
 
-cdef class Probe(EngineHost):
-    """An engine that a test steps by hand."""
+cdef class Probe:
+    """The hand that steps the engine of a host."""
 
+    cdef readonly EngineHost host
+    cdef Engine *engine
     cdef Stage _answers
 
-    def __cinit__(self, *args, **kwargs):
+    def __cinit__(self, EngineHost host):
+        self.host = host
+        self.engine = host.engine
         self._answers.bytes = <uint8_t *>calloc(1, 1 << 20)
         self._answers.limit = 1 << 20
 

@@ -7,12 +7,13 @@ Owns the filling of records and requests from the tables. Must never know files 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset, strlen
 
-from titan_execution.core.codec cimport encode_report_to, encode_request_to, encode_verdict_to
+from titan_execution.core.codec cimport encode_report_to, encode_verdict_to
 from titan_execution.core.policy cimport Gate
 from titan_execution.core.records cimport *
 from titan_execution.core.state cimport (
     FLAG_REDUCE_ONLY, Engine, PhaseState, Slot, Stage, SymbolState, view_of,
 )
+from titan_execution.core.venue_codec cimport encode_request_to
 from titan_execution.core.vocabulary cimport *
 
 

@@ -12,7 +12,6 @@ from titan_book.book cimport (
     BOOK_ASK, BOOK_BID, STATE_GAP, BookDelta, book_apply_delta, book_apply_snapshot,
     book_best_ticks, book_is_live,
 )
-from titan_execution.core.codec cimport codec_levels
 from titan_execution.core.engine cimport request_cancel, send_wanted_cancel, set_deadline
 from titan_execution.core.intents cimport intents_find_order
 from titan_execution.core.policy cimport gate_note_venue_reject
@@ -29,6 +28,7 @@ from titan_execution.core.shadow cimport (
 from titan_execution.core.state cimport (
     FLAG_CANCEL_WANTED, LEVELS_MAX, LINK_LOGON, NO_SLOT, Engine, Slot, SymbolState,
 )
+from titan_execution.core.venue_codec cimport codec_levels
 from titan_execution.core.vocabulary cimport *
 
 

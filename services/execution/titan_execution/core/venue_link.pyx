@@ -9,12 +9,12 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memmove, memset
 
-from titan_execution.core.codec cimport codec_venue_event
 from titan_execution.core.limits cimport VENUE_FRAME_MAX
 from titan_execution.core.records cimport VERB_LOGON, VenueEvent, VenueRequest
 from titan_execution.core.reports cimport emit_request, stages_have_room
 from titan_execution.core.resolve cimport on_link_down
 from titan_execution.core.state cimport LINK_LOGON, Engine, view_of
+from titan_execution.core.venue_codec cimport codec_venue_event
 from titan_execution.core.venue_events cimport on_venue_event
 
 
