@@ -24,7 +24,9 @@ sys.path[:0] = [str(ROOT / "tests"), str(HERE)]
 
 from journal_times import measure as measure_journal  # noqa: E402
 from orders import PHASE, lease, templates, widen  # noqa: E402
+from python_client import measure as measure_python  # noqa: E402
 from titan_mesh import keys  # noqa: E402
+from titan_mesh.fastpath import ClientKey  # noqa: E402
 from titan_testkit.edge import Edge  # noqa: E402
 from titan_testkit.mesh import Mesh, until  # noqa: E402
 
@@ -103,6 +105,7 @@ class Bench:
         for verb in ("prepare", "confirm", "both"):
             for name, value in one[verb].items():
                 self._keep(f"{where}.{verb}.{name}", value)
+        self._python(orders // 3, client_cpu, where)
         for _ in range(BURSTS):
             many = self._client(burst, WINDOW, client_cpu)
             self._keep(f"{where}.pipelined.orders_per_second", many["orders_per_second"])
@@ -111,12 +114,25 @@ class Bench:
         """Median of each figure over the rounds."""
         return {name: round(statistics.median(held)) for name, held in self.samples.items()}
 
-    def _client(self, count: int, window: int, cpu: int) -> dict:
+    def _ready(self) -> Edge:
+        """A fresh lease and book, and nothing left over from the pass before."""
         edge = self._edge
         assert edge is not None
         lease(edge)
         edge.quote()
         until("the venue has answered every order", lambda: edge.describe().open_orders == 0)
+        return edge
+
+    def _python(self, count: int, cpu: int, where: str) -> None:
+        edge = self._ready()
+        held = keys.read_fastpath_key(self.mesh.home.root, PHASE)
+        key = ClientKey(held.key_id, held.principal, held.secret)
+        took = measure_python(edge, self.mesh.home.run / "execution.sock", key, count, cpu)
+        for name, share in (("p50_ns", 0.5), ("p99_ns", 0.99), ("p999_ns", 0.999)):
+            self._keep(f"{where}.python.{name}", took[int(len(took) * share)])
+
+    def _client(self, count: int, window: int, cpu: int) -> dict:
+        edge = self._ready()
         key = keys.read_fastpath_key(self.mesh.home.root, PHASE)
         socket = self.mesh.home.run / "execution.sock"
         data = key.secret + templates(edge)
@@ -154,7 +170,7 @@ def show(durability: str, figures: Figures) -> None:
         if f"{where}.floor.p50_ns" not in figures:
             continue
         base = figures[f"{where}.floor.p50_ns"]
-        for verb in ("floor", "prepare", "confirm", "both"):
+        for verb in ("floor", "prepare", "confirm", "both", "python"):
             held = [figures[f"{where}.{verb}.{name}"] for name in ("p50_ns", "p99_ns", "p999_ns")]
             cells = "".join(f"{value / 1000:10.1f}" for value in held)
             print(f"  {where + ' ' + verb:34}{cells}{held[0] / base:9.2f}")
