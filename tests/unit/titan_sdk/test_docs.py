@@ -7,10 +7,10 @@ from pathlib import Path
 
 from titan_market.feed.source import play_synthetic
 from titan_scavenger.strategy import Scavenger
-from titan_sdk import PhaseConfig
-from titan_sdk.testing import write_session
+from titan_sdk import PhaseConfig, Strategy
+from titan_sdk.testing import Bench, write_session
 from unit.titan_scavenger.market import session
-from unit.titan_sdk.kit import INSTRUMENTS, REPOSITORY, ids
+from unit.titan_sdk.kit import INSTRUMENTS, REPOSITORY, ids, instruments
 from unit.titan_sdk.test_surface import HANDLERS
 
 TEXT = (REPOSITORY / "docs" / "SDK.md").read_text()
@@ -46,3 +46,19 @@ def test_the_settings_of_the_document_are_the_defaults() -> None:
 
 def test_every_handler_is_in_the_table() -> None:
     assert {name for name in HANDLERS if f"| `{name}(" in TEXT} == HANDLERS
+
+
+def test_the_strategy_of_the_readme_trades() -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", readme, re.S)
+    names: dict[str, object] = {"__name__": "readme"}
+    exec(compile(code, "README.md", "exec"), names)
+    strategy = names["Dip"]
+    assert isinstance(strategy, type)
+    assert issubclass(strategy, Strategy)
+    bench = Bench(strategy, PhaseConfig(), instruments(), ids=ids())
+    bench.play(session(play_synthetic("BTCUSDT", 7, 300)))
+    rules = [intent.rule for intent in bench.execution.intents]
+    assert rules.count("out") >= 5
+    assert rules.count("dip") >= rules.count("out"), "an exit for each fill, no more"
+    assert abs(bench.desk.position_lots("BTCUSDT")) <= 5
