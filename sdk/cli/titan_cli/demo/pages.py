@@ -61,7 +61,7 @@ def record_of(facts: RunFacts, evidence: Evidence, samples: Samples, explained: 
         market=source if facts.data else f"{source}, seed {seed}",
         seed=seed,
         started_ns=facts.started_ns,
-        seconds=(facts.ended_ns - facts.started_ns) / 1e9,
+        seconds=(_last_moment(facts, samples) - facts.started_ns) / 1e9,
         market_seconds=facts.market_seconds,
         policy_hash=load_policy(facts.home.policy).hex,
         grid=grid,
@@ -80,6 +80,11 @@ def record_of(facts: RunFacts, evidence: Evidence, samples: Samples, explained: 
         explained=explained,
         assumptions=_assumptions(settings, facts),
     )
+
+
+def _last_moment(facts: RunFacts, samples: Samples) -> int:
+    """The plots end where the last look was."""
+    return max([facts.ended_ns, *(sample.at_ns for sample in samples.truth[-1:])])
 
 
 def _busiest(symbols: list[str], samples: Samples) -> str:
