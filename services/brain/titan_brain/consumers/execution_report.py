@@ -59,7 +59,9 @@ class ReportIntake:
     async def catch_up(self, to_lsn: int = 0) -> int:
         """Pulls from the journal what is not applied yet; returns the applied LSN."""
         async with self._lock:
-            await self._pull((await self._ledger.cursor()).applied_lsn + 1, to_lsn)
+            first = (await self._ledger.cursor()).applied_lsn + 1
+            if not 0 < to_lsn < first:
+                await self._pull(first, to_lsn)
         return self._progress.applied_lsn
 
     async def reached(self, lsn: int, timeout_s: float) -> bool:
@@ -97,8 +99,10 @@ class ReportIntake:
                 found=anomaly.found, expected=anomaly.expected,
             )  # fmt: skip
         effects = outcome.effects
-        if effects.edge_changed or effects.epochs or effects.anomalies:
+        if effects.edge_changed or effects.anomalies:
             self._governor.wake()
+        if effects.epochs:
+            self._governor.edge_restarted()
         if outcome.poison is not None:
             raise PoisonMessage(
                 "REPORT_UNAPPLICABLE",

@@ -146,6 +146,11 @@ class Governor:
         """Something changed: look now."""
         self._wake.set()
 
+    def edge_restarted(self) -> None:
+        """Execution began a new epoch and has no lease: look, and grant one now."""
+        self._issuer.hurry()
+        self._wake.set()
+
     async def run(self) -> None:
         """Looks at each interval, and when woken, until it is cancelled."""
         while True:

@@ -28,6 +28,8 @@ from titan_brain.store.records import Records
 _NS_PER_MS = 1_000_000
 # Failures in a row between two lines of the log: Execution may be down for long.
 LOG_EVERY = 10
+# First delay after a lease that was not taken; doubles up to the renewal interval.
+RETRY_FIRST_NS = 100_000_000
 
 OnGrant = Callable[[RiskLease, GrantLeaseResponse], None]
 
@@ -66,6 +68,7 @@ class Issuer:
         self._clock = clock
         self._log = log
         self._lock = asyncio.Lock()
+        self._hurry = asyncio.Event()
         self._failures = 0
         self._kept: RiskLease | None = None
         self.brain_epoch = brain_epoch
@@ -97,13 +100,31 @@ class Issuer:
             self.on_grant(lease, answer)
             return True
 
+    def hurry(self) -> None:
+        """Renew now and not when it is due."""
+        self._hurry.set()
+
     async def run(self, stance: Callable[[], Stance]) -> None:
-        """Renews until it is cancelled; a failure is tried again at the next renewal."""
-        interval_ns = self._terms.lease_renew_ms * _NS_PER_MS
+        """Renews until it is cancelled; after a failure sooner at first, then as often as ever."""
+        renew_ns = self._terms.lease_renew_ms * _NS_PER_MS
+        retry_ns = RETRY_FIRST_NS
         while True:
             started_ns = self._clock.boottime_ns()
-            await self.send(stance(), tightens=False)
-            await self._clock.sleep_until(started_ns + interval_ns)
+            self._hurry.clear()
+            if await self.send(stance(), tightens=False):
+                retry_ns, wait_ns = RETRY_FIRST_NS, renew_ns
+            else:
+                wait_ns, retry_ns = min(retry_ns, renew_ns), 2 * min(retry_ns, renew_ns)
+            await self._until(started_ns + wait_ns)
+
+    async def _until(self, boottime_ns: int) -> None:
+        due = asyncio.ensure_future(self._clock.sleep_until(boottime_ns))
+        hurried = asyncio.ensure_future(self._hurry.wait())
+        try:
+            await asyncio.wait({due, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            due.cancel()
+            hurried.cancel()
 
     def _failed(self, fault: TitanError) -> None:
         if self._failures % LOG_EVERY == 0:
