@@ -177,7 +177,10 @@ class EngineRig:
         return intent_pb2.IntentSignal(**{**facts, **changes})
 
     def prepare(
-        self, intent: intent_pb2.IntentSignal | bytes, *, frame_hash: bytes = b"",
+        self,
+        intent: intent_pb2.IntentSignal | bytes,
+        *,
+        frame_hash: bytes = b"",
         principal: str = PHASE,
     ) -> Any:
         """Prepared or Refused."""
@@ -274,8 +277,15 @@ class EngineRig:
         )
 
     def trade(
-        self, client_order_id: str, lots: int, cum: int, leaves: int, ticks: int = ASK,
-        trade_id: str = "", request_id: int = 0,
+        self,
+        client_order_id: str,
+        lots: int,
+        cum: int,
+        leaves: int,
+        *,
+        ticks: int = ASK,
+        trade_id: str = "",
+        request_id: int = 0,
     ) -> None:
         """A fill."""
         self._trades += 1
@@ -314,7 +324,7 @@ class EngineRig:
         accepted = self.submit(intent)
         assert isinstance(accepted, frames.Accepted), accepted
         self.ack(accepted.client_order_id)
-        self.trade(accepted.client_order_id, abs(lots), abs(lots), 0, ticks)
+        self.trade(accepted.client_order_id, abs(lots), abs(lots), 0, ticks=ticks)
         self.positions[SYMBOL] = self.positions.get(SYMBOL, 0) + lots
 
     def resting(self, **changes: Any) -> tuple[intent_pb2.IntentSignal, str]:

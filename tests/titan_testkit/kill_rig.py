@@ -107,9 +107,7 @@ class Client(threading.Thread):
         intent = self._edge.intent(
             side=side,
             price_ticks=(BID_TICKS - 3 if self._side else ASK_TICKS + 3) if rests else touch,
-            time_in_force=(
-                order_pb2.TIME_IN_FORCE_GTC if rests else order_pb2.TIME_IN_FORCE_IOC
-            ),
+            time_in_force=(order_pb2.TIME_IN_FORCE_GTC if rests else order_pb2.TIME_IN_FORCE_IOC),
             qty_lots=self._random.randrange(2, 5),
         )
         answer = session.submit(intent)  # type: ignore[attr-defined]

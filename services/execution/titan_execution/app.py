@@ -119,7 +119,10 @@ class Execution:
     def _recovered(self, plant: str) -> EngineHost:
         identity = self._facts.identity
         host = build_engine(
-            identity.account, identity.venue, self._facts.policy, self._facts.instruments,
+            identity.account,
+            identity.venue,
+            self._facts.policy,
+            self._facts.instruments,
             plant=plant,
         )
         found = recover(host, self._journal, self._facts.own.journal, self._clock)
@@ -177,7 +180,7 @@ class Execution:
         """The engine's thread; a failed journal ends the process before anyone can answer."""
         try:
             code = loop.run(self._facts.own.cpu)
-        except BaseException as fault:  # noqa: BLE001 - whatever it was, no order may follow it
+        except BaseException as fault:
             self._log.fault("engine_died", fault)
             os._exit(EXIT_JOURNAL)
         if code != EXIT_STOPPED:
@@ -191,7 +194,12 @@ class Execution:
         traced = export.start("execution", telemetry) is not None
         server = RpcServer(facts.own.grpc, facts.grpc_secrets, self._log, traced=traced)
         flattener = Flattener(
-            facts.identity, facts.instruments, self._door, self._ids, self._clock, self._log
+            facts.identity,
+            facts.instruments,
+            self._door,
+            ids=self._ids,
+            clock=self._clock,
+            log=self._log,
         )
         control = ControlRpc(
             facts.identity, self._door, flattener, facts.operator_publics, self._clock
@@ -221,7 +229,9 @@ class Execution:
         identity, tail = self._facts.identity, JournalTail(self._facts.own.journal)
         outbox = ReportOutbox(identity.account, tail, bus, self._clock, self._log)
         verdicts = VerdictPublisher(identity.account, bus, self._clock, self._log)
-        snapshots = SnapshotTask(identity, self._door, bus, outbox, self._clock, self._log)
+        snapshots = SnapshotTask(
+            identity, self._door, bus, outbox=outbox, clock=self._clock, log=self._log
+        )
         control.outbox = outbox
         try:
             async with asyncio.TaskGroup() as group:
@@ -258,9 +268,7 @@ class Execution:
         self._tasks.append(asyncio.create_task(self._halt()))
 
     async def _halt(self) -> None:
-        edge = await self._door.halt(
-            trading_state_pb2.BREAKER_CAUSE_OPERATOR, "signal", "SIGUSR1"
-        )
+        edge = await self._door.halt(trading_state_pb2.BREAKER_CAUSE_OPERATOR, "signal", "SIGUSR1")
         self._log.warn("halted", halt_epoch=edge.halt_epoch, lsn=edge.lsn)
 
     async def _wind_down(self) -> None:

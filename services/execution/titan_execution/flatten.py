@@ -36,6 +36,7 @@ class Flattener:
         identity: Identity,
         instruments: Mapping[str, Instrument],
         door: Door,
+        *,
         ids: IdSource,
         clock: Clock,
         log: Log,
@@ -75,9 +76,7 @@ class Flattener:
                 found.append(f"{name}: the venue says {view.venue_position_lots} lots")
         return found
 
-    async def _act(
-        self, state: StateView, symbols: Sequence[SymbolView], since_ns: int
-    ) -> bool:
+    async def _act(self, state: StateView, symbols: Sequence[SymbolView], since_ns: int) -> bool:
         """Cancels first; closes only when nothing works any more."""
         if state.open_orders:
             return await self._cancel_all()

@@ -3,9 +3,7 @@ class ReplayFailed(Exception):
     code: int
 
 class EngineHost:
-    def __init__(
-        self, account: str, venue: str, slots_log2: int = 20, plant: str = ""
-    ) -> None: ...
+    def __init__(self, account: str, venue: str, slots_log2: int = 20, plant: str = "") -> None: ...
     def set_policy(
         self,
         policy_hash: bytes,

@@ -8,6 +8,9 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
+from titan.risk.v1 import trading_state_pb2
+from titan.trading.v1 import order_pb2
+
 _ORDER = struct.Struct("<16s28s37sBBBBBBHHqqqqQQ")
 _SYMBOL = struct.Struct("<13qBBB")
 _STATE = struct.Struct("<5Q5q8QiIIIIBBBBBB")
@@ -21,11 +24,11 @@ class OrderView(NamedTuple):
     intent_id: bytes
     client_order_id: str
     venue_order_id: str
-    side: int
-    order_type: int
-    time_in_force: int
-    ord_status: int
-    intent_state: int
+    side: order_pb2.Side.ValueType
+    order_type: order_pb2.OrderType.ValueType
+    time_in_force: order_pb2.TimeInForce.ValueType
+    ord_status: order_pb2.OrdStatus.ValueType
+    intent_state: order_pb2.IntentState.ValueType
     reduce_only: int
     symbol: int
     phase: int
@@ -84,8 +87,8 @@ class StateView(NamedTuple):
     prepared: int
     unknown_orders: int
     sessions: int
-    state: int
-    cause: int
+    state: trading_state_pb2.TradingState.ValueType
+    cause: trading_state_pb2.BreakerCause.ValueType
     link: int
     reconciled: int
     lease_granted: int
@@ -95,7 +98,7 @@ class StateView(NamedTuple):
 class EdgeView(NamedTuple):
     """What lease and latch calls answer."""
 
-    state: int
+    state: trading_state_pb2.TradingState.ValueType
     halt_epoch: int
     lsn: int
     lease_expires_ns: int

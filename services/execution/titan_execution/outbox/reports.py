@@ -43,7 +43,7 @@ class ReportOutbox:
         self.published_lsn = 0
 
     async def run(self, door: Door, stop: asyncio.Event) -> None:
-        """Publishes until stop; each failure is followed by a longer wait, then by the same bytes."""
+        """Publishes until stop; after a failure a longer wait, then the same bytes again."""
         patience = Patience(self._clock, stop, PATIENCE_S)
         while not stop.is_set():
             try:
@@ -81,7 +81,9 @@ class ReportOutbox:
         try:
             while batch := self._tail.read(next_lsn, BATCH_RECORDS, BATCH_BYTES):
                 for lsn, epoch, _kind, body in batch:
-                    await window.send(self._subject, body, tag=lsn, headers=self._headers(lsn, epoch))
+                    await window.send(
+                        self._subject, body, tag=lsn, headers=self._headers(lsn, epoch)
+                    )
                     next_lsn = lsn + 1
                 sent += len(batch)
                 self.published_lsn = window.acked

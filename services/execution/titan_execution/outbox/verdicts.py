@@ -1,6 +1,7 @@
 """Verdicts on the bus: telemetry, bounded, drops counted.
 
-Owns their subject and pace. Must never slow an order down or retry for ever: a lost batch is counted.
+Owns their subject and pace. Must never slow an order down or retry for ever: what is lost is
+counted.
 """
 
 from __future__ import annotations

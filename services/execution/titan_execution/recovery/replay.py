@@ -39,9 +39,7 @@ def recover(host: EngineHost, journal: Journal, path: Path, clock: Clock) -> Rec
         written = journal.append(kind, body)
         assert written == lsn, f"journal LSN {written} is not the engine's {lsn}"
     journal.commit()
-    return Recovered(
-        records, journal.epoch, host.unknown_orders, host.halted, host.state_hash()
-    )
+    return Recovered(records, journal.epoch, host.unknown_orders, host.halted, host.state_hash())
 
 
 def replay(host: EngineHost, path: Path) -> int:

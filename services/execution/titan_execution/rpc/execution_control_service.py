@@ -7,6 +7,7 @@ relaxing needs proof.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import grpc
 from titan.execution.v1 import execution_control_service_pb2 as pb
@@ -24,7 +25,7 @@ from titan_execution.identity import Identity
 from titan_execution.outbox.reports import ReportOutbox
 from titan_execution.rpc.signatures import require_operators
 
-Context = grpc.aio.ServicerContext
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class ControlRpc(pb_grpc.ExecutionControlServiceServicer):
@@ -45,20 +46,20 @@ class ControlRpc(pb_grpc.ExecutionControlServiceServicer):
         self._clock = clock
         self.outbox: ReportOutbox | None = None
 
-    async def GrantLease(  # noqa: N802
+    async def GrantLease(
         self, request: pb.GrantLeaseRequest, context: Context
     ) -> pb.GrantLeaseResponse:
         """Answers when the engine obeys the lease."""
         edge = await self._door.lease(request.lease.SerializeToString())
         return pb.GrantLeaseResponse(
             expires_boottime_ns=edge.lease_expires_ns,
-            state=trading_state_pb2.TradingState.Name(edge.state),
+            state=edge.state,
             durable_lsn=edge.last_lsn,
             exec_epoch=edge.epoch,
             halt_epoch=edge.halt_epoch,
         )
 
-    async def SetTradingState(  # noqa: N802
+    async def SetTradingState(
         self, request: pb.SetTradingStateRequest, context: Context
     ) -> pb.SetTradingStateResponse:
         """Halts for anyone; relaxes for the Brain, or for operators who signed the halt epoch."""
@@ -73,33 +74,31 @@ class ControlRpc(pb_grpc.ExecutionControlServiceServicer):
             return _state(edge)
         if caller.current().role != Role.ROLE_BRAIN:
             require_operators(
-                request, trading_state_pb2.BREAKER_CAUSE_OPERATOR, self._publics,
+                request,
+                trading_state_pb2.BREAKER_CAUSE_OPERATOR,
+                self._publics,
                 self._clock.unix_ns(),
             )
         if request.state == trading_state_pb2.TRADING_STATE_DEFENSIVE:
             return _state(await self._door.defensive(cause, request.operator_id, request.text))
         # NORMAL is never set by a call: the next lease says so.
-        return pb.SetTradingStateResponse(
-            state=trading_state_pb2.TradingState.Name(state.state), halt_epoch=state.halt_epoch
-        )
+        return pb.SetTradingStateResponse(state=state.state, halt_epoch=state.halt_epoch)
 
-    async def Flatten(  # noqa: N802
-        self, request: pb.FlattenRequest, context: Context
-    ) -> pb.FlattenResponse:
+    async def Flatten(self, request: pb.FlattenRequest, context: Context) -> pb.FlattenResponse:
         """Cancels everything, closes everything; ends when the venue says flat or time is up."""
         self._require_account(request.account)
         unverified = await self._flattener.flatten(request.operator_id, request.text)
         return pb.FlattenResponse(flat=not unverified, unverified=unverified)
 
-    async def DescribeState(  # noqa: N802
+    async def DescribeState(
         self, request: pb.DescribeStateRequest, context: Context
     ) -> pb.DescribeStateResponse:
         """Everything an operator wants to see at a glance."""
         state, symbols = await self._door.state()
         return pb.DescribeStateResponse(
             account=self._identity.account,
-            state=trading_state_pb2.TradingState.Name(state.state),
-            cause=trading_state_pb2.BreakerCause.Name(state.cause),
+            state=state.state,
+            cause=state.cause,
             halt_epoch=state.halt_epoch,
             policy_hash=self._identity.policy_hash,
             exec_epoch=state.epoch,
@@ -151,8 +150,7 @@ class ControlRpc(pb_grpc.ExecutionControlServiceServicer):
 
 def _state(edge: EdgeView) -> pb.SetTradingStateResponse:
     return pb.SetTradingStateResponse(
-        state=trading_state_pb2.TradingState.Name(edge.state),
+        state=edge.state,
         halt_epoch=edge.halt_epoch,
         lsn=edge.lsn,
     )
-

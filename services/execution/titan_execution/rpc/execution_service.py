@@ -8,18 +8,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import grpc
 from titan.execution.v1 import execution_report_pb2
 from titan.execution.v1 import execution_service_pb2 as pb
 from titan.execution.v1 import execution_service_pb2_grpc as pb_grpc
-from titan.trading.v1 import order_pb2
+from titan.options.v1.access_pb2 import Role
+from titan.trading.v1 import reject_reason_pb2
 from titan_mesh.errors import InvalidMessage, NotFound
 from titan_mesh.instruments import Instrument
 from titan_mesh.rpc import caller
 from titan_mesh.rpc.status import Denied
-from titan.trading.v1 import reject_reason_pb2
-from titan.options.v1.access_pb2 import Role
 
 from titan_execution.core.journal_reader import JournalTail
 from titan_execution.gateway.door import Door
@@ -31,7 +31,7 @@ DEFAULT_PAGE = 100
 BATCH_RECORDS = 256
 BATCH_BYTES = 1 << 20
 
-Context = grpc.aio.ServicerContext
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class ExecutionRpc(pb_grpc.ExecutionServiceServicer):
@@ -51,7 +51,7 @@ class ExecutionRpc(pb_grpc.ExecutionServiceServicer):
         self._instruments = instruments
         self._stop = stop
 
-    async def SubmitIntent(  # noqa: N802
+    async def SubmitIntent(
         self, request: pb.SubmitIntentRequest, context: Context
     ) -> pb.SubmitIntentResponse:
         """PREPARE and CONFIRM in one step of the engine."""
@@ -69,15 +69,13 @@ class ExecutionRpc(pb_grpc.ExecutionServiceServicer):
             lsn=lsn, client_order_id=client_order_id, checks=report.checks
         )
 
-    async def CancelIntent(  # noqa: N802
+    async def CancelIntent(
         self, request: pb.CancelIntentRequest, context: Context
     ) -> pb.CancelIntentResponse:
         """Asks to cancel the order of an intent."""
         return pb.CancelIntentResponse(lsn=await self._door.cancel(request.intent_id))
 
-    async def GetOrder(  # noqa: N802
-        self, request: pb.GetOrderRequest, context: Context
-    ) -> pb.GetOrderResponse:
+    async def GetOrder(self, request: pb.GetOrderRequest, context: Context) -> pb.GetOrderResponse:
         """One order."""
         view = await self._door.order(request.intent_id)
         if view is None:
@@ -90,7 +88,7 @@ class ExecutionRpc(pb_grpc.ExecutionServiceServicer):
             )
         return pb.GetOrderResponse(order=self._order(view))
 
-    async def ListOrders(  # noqa: N802
+    async def ListOrders(
         self, request: pb.ListOrdersRequest, context: Context
     ) -> pb.ListOrdersResponse:
         """Orders, newest first; the engine gives pages of at most 256."""
@@ -108,7 +106,7 @@ class ExecutionRpc(pb_grpc.ExecutionServiceServicer):
             orders=[self._order(view) for view in orders], next_before_lsn=before_lsn
         )
 
-    async def ListPositions(  # noqa: N802
+    async def ListPositions(
         self, request: pb.ListPositionsRequest, context: Context
     ) -> pb.ListPositionsResponse:
         """Positions of the account."""
@@ -126,7 +124,7 @@ class ExecutionRpc(pb_grpc.ExecutionServiceServicer):
         ]
         return pb.ListPositionsResponse(positions=positions, as_of_lsn=state.last_lsn)
 
-    async def ListInstruments(  # noqa: N802
+    async def ListInstruments(
         self, request: pb.ListInstrumentsRequest, context: Context
     ) -> pb.ListInstrumentsResponse:
         """What may be traded here: instruments of the policy."""
@@ -135,7 +133,7 @@ class ExecutionRpc(pb_grpc.ExecutionServiceServicer):
             instruments=[self._instruments[name].spec for name in names]
         )
 
-    async def StreamReports(  # noqa: N802
+    async def StreamReports(
         self, request: pb.StreamReportsRequest, context: Context
     ) -> AsyncIterator[pb.StreamReportsResponse]:
         """Reports from an LSN on, without end."""
@@ -154,7 +152,7 @@ class ExecutionRpc(pb_grpc.ExecutionServiceServicer):
             self._door.unsubscribe(news)
             tail.close()
 
-    async def ReplayReports(  # noqa: N802
+    async def ReplayReports(
         self, request: pb.ReplayReportsRequest, context: Context
     ) -> AsyncIterator[pb.ReplayReportsResponse]:
         """Reports of a range of LSNs, then the end."""
@@ -195,13 +193,13 @@ class ExecutionRpc(pb_grpc.ExecutionServiceServicer):
             venue_order_id=view.venue_order_id,
             phase_id=self._identity.phases[view.phase],
             symbol=self._identity.symbols[view.symbol],
-            side=order_pb2.Side.Name(view.side),
-            order_type=order_pb2.OrderType.Name(view.order_type),
-            time_in_force=order_pb2.TimeInForce.Name(view.time_in_force),
+            side=view.side,
+            order_type=view.order_type,
+            time_in_force=view.time_in_force,
             qty_lots=view.qty_lots,
             price_ticks=view.price_ticks,
-            ord_status=order_pb2.OrdStatus.Name(view.ord_status),
-            intent_state=order_pb2.IntentState.Name(view.intent_state),
+            ord_status=view.ord_status,
+            intent_state=view.intent_state,
             cum_qty_lots=view.cum_lots,
             leaves_qty_lots=view.leaves_lots,
             confirmed_lsn=view.confirmed_lsn,

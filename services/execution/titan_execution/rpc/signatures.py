@@ -29,10 +29,7 @@ def require_operators(
 ) -> None:
     """One operator lifts an operator's halt; anything else needs two, by key and not by name."""
     needed = 1 if cause == trading_state_pb2.BREAKER_CAUSE_OPERATOR else 2
-    signers = {
-        publics[signature.operator_id]
-        for signature in _valid(request, publics, now_ns)
-    }
+    signers = {publics[signature.operator_id] for signature in _valid(request, publics, now_ns)}
     if len(signers) < needed:
         raise AccessDenied(
             "SIGNATURES_MISSING",

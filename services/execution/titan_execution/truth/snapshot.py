@@ -33,6 +33,7 @@ class SnapshotTask:
         identity: Identity,
         door: Door,
         bus: Bus,
+        *,
         outbox: ReportOutbox,
         clock: Clock,
         log: Log,

@@ -127,9 +127,7 @@ def test_a_fill_of_a_rejected_order_counts(rig, order):
 def test_a_refused_cancel_puts_the_order_back_to_work_and_asks(rig):
     intent, client_order_id = rig.resting()
     rig.cancel(intent.intent_id)
-    rig.venue(
-        cancel_reject=venue_pb2.CancelReject(client_order_id=client_order_id, code="-2011")
-    )
+    rig.venue(cancel_reject=venue_pb2.CancelReject(client_order_id=client_order_id, code="-2011"))
     report = last(rig)
     assert report.kind == KIND("RECORD_KIND_CANCEL_REJECT")
     assert report.ord_status == STATUS("ORD_STATUS_NEW")

@@ -1,4 +1,4 @@
-"""PREPARE, CONFIRM, ABORT, STATUS, CANCEL, PING: idempotent by intent id, bound to no connection."""
+"""The verbs of FastPath: idempotent by intent id, bound to no connection."""
 
 from __future__ import annotations
 
