@@ -49,6 +49,9 @@ from titan_brain.store.ledger import Ledger
 from titan_brain.store.pictures import Pictures
 from titan_brain.store.records import Records
 
+# Half of what the contract lets out unacknowledged, so that the next batch is under way.
+REPORTS_PER_FETCH = topology.BRAIN_ON_EXECUTION_REPORT.max_ack_pending // 2
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -150,6 +153,7 @@ def assemble(
             core.intake.handle,
             clock=facts.clock,
             on_poison=core.intake.on_poison,
+            batch=REPORTS_PER_FETCH,
         ),
         verdicts=DurableConsumer(
             bus,

@@ -7,7 +7,7 @@ whatever brought it. Must never know the bus or Execution: a gap or a poison rep
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar
 
@@ -62,9 +62,20 @@ class CursorMoved(RuntimeError):
 Row = TypeVar("Row", Order, Fill, Position, Cursor)
 
 
+_NAMES: Mapping[type[Any], tuple[str, ...]] = {
+    shape: tuple(item.name for item in fields(shape)) for shape in (Order, Fill, Position, Cursor)
+}
+
+
 def row_of(shape: type[Row], found: sa.Row[Any]) -> Row:
-    """A database row as the fold's own."""
-    return shape(**{item.name: getattr(found, item.name) for item in fields(shape)})
+    """A database row as the fold's own; tables have the columns in the order of the fields."""
+    make: Any = shape
+    row: Row = make(*found)
+    return row
+
+
+def _values(row: Order | Fill | Position | Cursor) -> dict[str, object]:
+    return {name: getattr(row, name) for name in _NAMES[type(row)]}
 
 
 class Ledger:
@@ -189,12 +200,12 @@ async def _write(
 async def _move_cursor(connection: AsyncConnection, cursor: Cursor, before_lsn: int) -> None:
     table = schema.EXEC_CURSOR
     if before_lsn == 0:
-        await connection.execute(sa.insert(table), [asdict(cursor)])
+        await connection.execute(sa.insert(table), [_values(cursor)])
         return
     moved = await connection.execute(
         sa.update(table)
         .where(table.c.account == cursor.account, table.c.applied_lsn == before_lsn)
-        .values(asdict(cursor))
+        .values(_values(cursor))
     )
     if moved.rowcount != 1:
         raise CursorMoved(f"the cursor of {cursor.account} left {before_lsn}")
@@ -225,5 +236,5 @@ async def _upsert(
     }
     await connection.execute(
         statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed),
-        [asdict(row) for row in rows],
+        [_values(row) for row in rows],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from titan_brain.ledger import rows
+from titan_brain.store import schema
 from titan_brain.store.database import Database, DatabaseError
 from titan_brain.store.migrations import HEAD, runner
 from titan_brain.store.schema import METADATA
@@ -36,6 +39,19 @@ def test_migrations_and_schema_agree(tmp_path: Path) -> None:
         assert set(sa.inspect(connection).get_table_names()) == {"alembic_version"}
         runner.upgrade(connection)
         assert set(METADATA.tables) < set(sa.inspect(connection).get_table_names())
+
+
+@pytest.mark.parametrize(
+    ("table", "shape"),
+    [
+        (schema.EXEC_CURSOR, rows.Cursor),
+        (schema.ORDERS, rows.Order),
+        (schema.FILLS, rows.Fill),
+        (schema.POSITIONS, rows.Position),
+    ],
+)
+def test_columns_come_in_the_order_of_the_folds_fields(table: sa.Table, shape: type) -> None:
+    assert [column.name for column in table.columns] == [item.name for item in fields(shape)]
 
 
 async def test_a_restart_finds_the_current_revision(tmp_path: Path) -> None:
