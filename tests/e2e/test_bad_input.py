@@ -6,12 +6,15 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import grpc
 import pytest
+from titan.execution.v1 import execution_service_pb2 as execution_pb2
 from titan.fastpath.v1 import frames_pb2 as frames
 from titan.trading.v1 import intent_pb2, order_pb2, reject_reason_pb2
 from titan_mesh import keys
-from titan_mesh.errors import TitanError
+from titan_mesh.errors import AccessDenied, TitanError
 from titan_mesh.fastpath import ClientKey
+from titan_mesh.rpc.status import from_rpc_error
 from titan_sdk.instruments import Instruments
 from titan_sdk.intent import IntentInvalid
 from titan_sdk.vocabulary import Side
@@ -128,6 +131,27 @@ def test_a_phase_key_speaks_for_its_phase_only(edge):
         assert refused.rejection.field == "principal"
 
 
+def test_grpc_callers_prove_who_they_are_and_say_how_long_they_wait(edge):
+    with nothing_changes(edge):
+        for principal, code in (("", "TOKEN_MISSING"), ("console", "ROLE_DENIED")):
+            with pytest.raises(AccessDenied) as denied:
+                edge.submit(edge.intent(), principal=principal)
+            assert denied.value.code == code
+        with pytest.raises(TitanError) as denied:
+            edge.submit(edge.intent(phase_id="hunter"))
+        assert denied.value.code == "UNKNOWN_PHASE"
+        request = execution_pb2.SubmitIntentRequest(intent=edge.intent())
+        secret = keys.read_grpc_key(edge.mesh.home.root, "scavenger")
+        metadata = [("authorization", keys.token_of("scavenger", secret))]
+        with pytest.raises(grpc.RpcError) as endless:
+            edge.orders.SubmitIntent(request, metadata=metadata)
+        assert from_rpc_error(endless.value).code == "DEADLINE_REQUIRED"
+        metadata = [("authorization", keys.token_of("scavenger", bytes(32)))]
+        with pytest.raises(grpc.RpcError) as forged:
+            edge.orders.SubmitIntent(request, metadata=metadata, timeout=5)
+        assert from_rpc_error(forged.value).code == "TOKEN_INVALID"
+
+
 def test_bytes_that_are_no_message_are_malformed(edge):
     with nothing_changes(edge), edge.fastpath() as session:
         for frame_type in (PREPARE, frames.FRAME_TYPE_CONFIRM, frames.FRAME_TYPE_CANCEL):
@@ -174,6 +198,9 @@ def test_confirm_needs_a_prepared_intent_and_its_token(edge):
             for intent_id in (prepared.intent_id, held.intent_id, never_seen.intent_id):
                 refused = session.cancel(intent_id)
                 assert refused.rejection.reason == reason("UNKNOWN_ORDER")
+        # Its reservation would lapse in the middle of another test.
+        withdraw = frames.Abort(intent_id=held.intent_id)
+        assert isinstance(session.ask(frames.FRAME_TYPE_ABORT, withdraw), frames.Aborted)
 
 
 def test_another_policy_in_the_frame_header_is_refused_and_the_session_goes_on(edge):
