@@ -141,6 +141,10 @@ class Mesh:
             process.wait()
             raise AssertionError(f"{name} ignored SIGTERM for {STOP_S} s") from None
 
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Any other signal."""
+        self._running[name].send_signal(number)
+
     def freeze(self, name: str) -> None:
         """SIGSTOP."""
         self._running[name].send_signal(signal.SIGSTOP)
