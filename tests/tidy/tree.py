@@ -10,6 +10,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 GENERATED = ("gen/", "sdk/python/titan_sdk/_pb/", "tests/contract/baseline/")
+MADE = {
+    ".git", ".venv", ".titan", ".cache", "build", "dist", "__pycache__", ".mypy_cache",
+    ".ruff_cache", ".pytest_cache", ".import_linter_cache", ".hypothesis",
+}  # fmt: skip
 SOURCE_ROOTS = (
     "sdk/codegen",
     "sdk/mesh",
@@ -47,18 +51,27 @@ class Source:
 @cache
 def tracked() -> tuple[Source, ...]:
     """Every file that is or would be committed, generated ones left out."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    ).stdout.decode()
-    names = sorted(name for name in listed.split("\0") if name)
     return tuple(
         Source(ROOT / name)
-        for name in names
+        for name in sorted(_names())
         if not name.startswith(GENERATED) and (ROOT / name).is_file()
     )
+
+
+def _names() -> list[str]:
+    """What git would commit; in a tree without git, everything but the places of tools."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, check=False, capture_output=True)
+    if listed.returncode == 0:
+        return [name for name in listed.stdout.decode().split("\0") if name]
+    return [
+        path.relative_to(ROOT).as_posix()
+        for path in ROOT.rglob("*")
+        if path.is_file()
+        and not MADE.intersection(path.relative_to(ROOT).parts)
+        and path.suffix not in (".so", ".c", ".pyc", ".html")
+        and path.name != "uv.lock"
+    ]
 
 
 def files(*suffixes: str) -> list[Source]:

@@ -22,7 +22,7 @@ def main(words: Sequence[str] | None = None) -> int:
     except TitanError as error:
         output.error(error)
         return int(exit_for(error.code))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         output.progress("interrupted")
         return int(Exit.INTERRUPTED)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import signal
 import tempfile
 from argparse import Namespace
 from dataclasses import dataclass
@@ -50,6 +52,7 @@ def wishes_of(chosen: Namespace) -> Wishes:
 
 async def run(wishes: Wishes, output: Output) -> Exit:
     """The whole demo; exit code 0 only when every condition holds."""
+    _stop_orderly()
     if wishes.home is not None:
         return await _run_in(layout.locate(wishes.home), wishes, output)
     root = Path(tempfile.mkdtemp(prefix=_HOME_PREFIX))
@@ -63,6 +66,13 @@ async def run(wishes: Wishes, output: Output) -> Exit:
             shutil.rmtree(root, ignore_errors=True)
         else:
             output.progress(f"the home is kept: {root}")
+
+
+def _stop_orderly() -> None:
+    """SIGTERM ends the demo as Ctrl-C does: with every process stopped."""
+    task = asyncio.current_task()
+    assert task is not None, "the demo runs in a task"
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 async def _run_in(home: Home, wishes: Wishes, output: Output) -> Exit:
