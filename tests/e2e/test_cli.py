@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -164,6 +166,25 @@ def test_bus_and_venue_come_up_in_the_background_and_go_down(tmp_path: Path) -> 
     assert down.returncode == Exit.DONE
     assert last_object(down)["stopped"] == ["supervisor"]
     assert last_object(titan("down", "--json", home=tmp_path))["stopped"] == []
+
+
+def test_a_mesh_killed_outright_is_found_and_comes_up_again(tmp_path: Path) -> None:
+    words = ("up", "--detach", "--ports", "auto", "--only", "nats,venue", "--json")
+    first = titan(*words, home=tmp_path)
+    try:
+        assert first.returncode == Exit.DONE, first.stderr
+        os.kill(int(last_object(first)["pid"]), signal.SIGKILL)
+        left = titan(*words, home=tmp_path)
+        assert last_object(left)["error"] == "MESH_RUNNING"
+        assert "nats, venue" in left.stderr
+        for path in (tmp_path / "run").glob("*.pid"):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(path.read_text().split()[0]), signal.SIGKILL)
+        assert (tmp_path / "run" / "venue.sock").exists()
+        again = titan(*words, home=tmp_path)
+        assert again.returncode == Exit.DONE, again.stderr
+    finally:
+        titan("down", home=tmp_path)
 
 
 def test_every_part_has_a_version() -> None:

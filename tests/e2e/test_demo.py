@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,26 @@ def test_the_demo_trades_recorded_data(tmp_path: Path) -> None:
     assert found["lost"] == found["duplicates"] == 0, done.stderr
     assert found["filled"] > 0
     assert found["venue_reports"] == found["applied_reports"] > 0
+
+
+def test_a_demo_that_is_told_to_end_leaves_nothing_running(tmp_path: Path) -> None:
+    home = Path(tempfile.mkdtemp(prefix="t-"))
+    running = subprocess.Popen(
+        [sys.executable, "-m", "titan_cli", "demo", "--home", str(home)],
+        cwd=tmp_path, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert running.stderr is not None
+        assert any("the market runs" in line for line in running.stderr)
+        pids = [int(path.read_text().split()[0]) for path in (home / "run").glob("*.pid")]
+        assert len(pids) == 7
+        running.terminate()
+        running.communicate(timeout=BOUND_S)
+    finally:
+        running.kill()
+        shutil.rmtree(home)
+    assert running.returncode == 130
+    assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
 
 
 def test_a_home_that_is_in_use_is_refused(tmp_path: Path) -> None:
