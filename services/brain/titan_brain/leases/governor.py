@@ -39,6 +39,7 @@ from titan_brain.store.pictures import Pictures, empty_picture
 from titan_brain.store.records import Records
 from titan_brain.truth.inputs import Seen
 from titan_brain.truth.reconcile import Evidence, reconcile
+from titan_brain.truth.score import Score
 
 LOOK_INTERVAL_NS = 250_000_000
 # A halt that the edge has not heard of is pressed again at every look, then ever more rarely.
@@ -87,7 +88,8 @@ class Governor:
         self._seen: Seen | None = None
         self._evidence = Evidence()
         self._latest = self._blank()
-        self._scored = notes.scored(self._latest.score, 0)
+        # The contract: no parts before the first snapshot.
+        self._scored = notes.scored(Score(0, ()), 0)
         self._press_at_ns = 0
         self._press_wait_ns = PRESS_FIRST_NS
         issuer.on_grant = self._on_grant
@@ -253,6 +255,8 @@ class Governor:
                 self._evidence, self._seen = Evidence(), None
             await self._act(found)
             await self._press()
+            if self._seen is not None and _losses(found.score) != _told(self._scored):
+                await self._note_score(self._seen.snapshot.as_of_lsn)
 
     async def _act(self, found: Judgement) -> None:
         before, latest = self._memory.breaker, self._latest
@@ -326,16 +330,21 @@ class Governor:
             edge_behind_reports=max(self._memory.edge_behind_reports, behind),
         )
 
+    async def _note_score(self, as_of_lsn: int) -> None:
+        """Keeps and tells a score whose losses differ from the last one kept."""
+        self._scored = self._notes.scored(self._latest.score, as_of_lsn)
+        await self._stores.records.add_score(self._scored)
+        self._announcer.score(self._scored)
+
     async def _tell(self, snapshot: TruthSnapshot) -> None:
         latest = self._latest
-        scored = self._notes.scored(latest.score, snapshot.as_of_lsn)
         mids = {row.symbol: row.mid_half_ticks for row in snapshot.positions}
-        if [*scored.components] != [*self._scored.components]:
-            await self._stores.records.add_score(scored, mids)
-        else:
-            await self._stores.records.set_marks(mids, scored.scored_at_ns)
-        self._scored = scored
-        self._announcer.score(scored)
+        scored = self._notes.scored(latest.score, snapshot.as_of_lsn)
+        await self._stores.records.set_marks(mids, scored.scored_at_ns)
+        if _losses(latest.score) == _told(self._scored):
+            # Kept already; consoles get the newest values all the same.
+            self._scored = scored
+            self._announcer.score(scored)
         result = latest.total
         self._announcer.dashboard(
             DashboardUpdated(
@@ -349,6 +358,14 @@ class Governor:
                 updated_at_ns=scored.scored_at_ns,
             )
         )
+
+
+def _losses(score: Score) -> list[int]:
+    return [part.loss for part in score.components]
+
+
+def _told(scored: TruthScored) -> list[int]:
+    return [part.loss for part in scored.components]
 
 
 def _tightens(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from titan_brain.allocation.allocator import Budget, allocate, gross_nanos
 from titan_brain.ledger.valuation import Result, results_by_phase, total
-from titan_brain.risk.brake import trigger_of
+from titan_brain.risk.brake import must_press_again, trigger_of
 from titan_brain.risk.breaker import NORMAL, Breaker, Trigger, step, with_epoch
 from titan_brain.risk.budget import Day, Losses, day_number, losses, open_day, roll
 from titan_brain.risk.guardian import Facts, Finding, findings, is_armed
@@ -141,9 +141,9 @@ def _braked(
     if resumed:
         # What the operators knew when they signed does not halt again: it counts anew from here.
         day = open_day(day_number(unix_ns), nets)
-    memory = replace(
-        memory, breaker=breaker, day=day, edge_pending=memory.edge_pending and not cursor.halted
-    )
+    again = must_press_again(cursor, breaker)
+    pending = (memory.edge_pending or again) and not cursor.halted
+    memory = replace(memory, breaker=breaker, day=day, edge_pending=pending)
     if resumed:
         memory = replace(memory, unapplicable=0, edge_behind_reports=0)
     return memory, resumed

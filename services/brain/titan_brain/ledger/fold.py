@@ -97,10 +97,11 @@ def _on_brake(book: Book, grid: Grid, report: pb.ExecutionReport, effects: Effec
     cursor = book.cursor
     cursor.halted = int(report.kind == pb.RECORD_KIND_HALT)
     cursor.halt_epoch = max(cursor.halt_epoch, report.halt_epoch)
-    cursor.halt_cause = report.cause
-    cursor.halt_operator = report.operator_id
-    cursor.halt_text = report.text
-    if not cursor.halted:
+    if cursor.halted:
+        cursor.halt_cause = report.cause
+        cursor.halt_operator = report.operator_id
+        cursor.halt_text = report.text
+    else:
         cursor.resumed_lsn = report.lsn
     effects.edge_changed = True
 

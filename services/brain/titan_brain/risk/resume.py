@@ -63,12 +63,13 @@ def refusal(
             str(halt_epoch),
             str(breaker.halt_epoch),
         )
-    signers: set[str] = set()
+    # By key and not by name: two names with one key are one person.
+    signers: set[bytes] = set()
     for signature in signatures:
         denial = _bad_signature(account, halt_epoch, signature, trust)
         if denial is not None:
             return denial
-        signers.add(signature.operator_id)
+        signers.add(trust.publics[signature.operator_id])
     if len(signers) < breaker.operators:
         return Denial(
             "OPERATORS_TOO_FEW",

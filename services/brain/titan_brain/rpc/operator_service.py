@@ -123,6 +123,6 @@ class OperatorService(OperatorServiceServicer):
         raise AssertionError("abort raises")
 
     async def _until_applied(self, lsn: int) -> None:
-        if not await self._intake.reached(lsn, RECORD_WAIT_S):
+        if not lsn or not await self._intake.reached(lsn, RECORD_WAIT_S):
             await self._intake.catch_up(lsn)
         await self._governor.look()

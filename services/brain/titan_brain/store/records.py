@@ -62,8 +62,8 @@ class Records:
                 ],
             )
 
-    async def add_score(self, scored: TruthScored, mid_half_ticks: Mapping[str, int]) -> None:
-        """A score that differs from the one before; and the mids of the same snapshot."""
+    async def add_score(self, scored: TruthScored) -> None:
+        """A score whose losses differ from the one before."""
         async with self._database.write() as connection:
             await connection.execute(
                 insert(schema.TRUTH_SCORES).on_conflict_do_nothing(),
@@ -76,7 +76,6 @@ class Records:
                     }
                 ],
             )
-        await self.set_marks(mid_half_ticks, scored.scored_at_ns)
 
     async def set_marks(self, mid_half_ticks: Mapping[str, int], taken_at_ns: int) -> None:
         """The newest mids; a symbol without a mid keeps its last one."""

@@ -75,3 +75,12 @@ def test_an_unknown_operator_is_named() -> None:
     denial = refusal(OPERATOR_HALT, "paper-main", 3, [signed("op-a")], trust)
     assert denial is not None
     assert (denial.code, denial.value, denial.limit) == ("OPERATOR_UNKNOWN", "op-a", "op-b")
+
+
+def test_two_names_with_one_key_are_one_operator() -> None:
+    trust = Trust({"op-a": PUBLIC["op-a"], "op-c": PUBLIC["op-a"]}, NOW_NS, operator_keys.verify)
+    second = signed("op-a")
+    second.operator_id = "op-c"
+    denial = refusal(LOSS_HALT, "paper-main", 3, [signed("op-a"), second], trust)
+    assert denial is not None
+    assert (denial.code, denial.value) == ("OPERATORS_TOO_FEW", "1")
