@@ -21,7 +21,7 @@ from titan_cli.home.layout import Home
 from titan_cli.operator.link import Link
 from titan_cli.supervisor.supervise import Say, Supervisor
 
-KILL_AT_SHARE = 0.5
+KILL_AT_SHARE = 0.45
 # The length of a recording is known only when it ends; this much any useful one has.
 KILL_AT_RECORDED_S = 150
 PLAY_SECONDS = 150.0
