@@ -1,8 +1,8 @@
 """Daily loss: what was lost since the UTC day began, per phase and for the account.
 
-Owns the arithmetic of a day. Pure; the caller says what time it is. Results count realised and
-unrealised money at mid with fees taken off. A new day opens at the result where the last one was
-seen; operators who lift a halt for loss open the day anew.
+Owns the arithmetic of a day. Must never read a clock or a database: the caller says what time it
+is. Results count realised and unrealised money at mid with fees taken off. A new day opens at the
+result where the last one was seen; operators who lift a halt for loss open the day anew.
 """
 
 from __future__ import annotations
