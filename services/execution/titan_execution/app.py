@@ -25,8 +25,7 @@ from titan_mesh.ids import IdSource, Rng
 from titan_mesh.instruments import Instrument, load_instruments
 from titan_mesh.policy_hash import Policy, load_policy
 from titan_mesh.rpc.server import RpcServer
-from titan_mesh.settings import NatsSettings, Settings, read_settings
-from titan_mesh.telemetry import export
+from titan_mesh.settings import NatsSettings, Settings, TelemetrySettings, read_settings
 from titan_mesh.telemetry.logs import Log, bridge_libraries
 
 from titan_execution.config import ExecutionSettings, venue_socket
@@ -190,8 +189,7 @@ class Execution:
 
     async def _open_rpc(self) -> tuple[RpcServer, ControlRpc]:
         facts = self._facts
-        telemetry = facts.settings.telemetry()
-        traced = export.start("execution", telemetry) is not None
+        traced = start_tracing(facts.settings.telemetry())
         server = RpcServer(facts.own.grpc, facts.grpc_secrets, self._log, traced=traced)
         flattener = Flattener(
             facts.identity,
@@ -280,6 +278,15 @@ class Execution:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._door.close()
         self._log.info("stopped", last_lsn=self._host.next_lsn - 1)
+
+
+def start_tracing(settings: TelemetrySettings) -> bool:
+    """Whether traces leave; the exporter is imported only then, for it doubles the start."""
+    if not settings.otlp_endpoint:
+        return False
+    from titan_mesh.telemetry import export
+
+    return export.start("execution", settings) is not None
 
 
 def serve(home: Path, clock: Clock, rng: Rng, log: Log, plant: str) -> None:

@@ -180,6 +180,7 @@ cdef void on_prepare(Engine *engine, View raw, const uint8_t *frame_hash, View p
     cdef Intent intent
     cdef Gate gate
     cdef uint32_t at
+    cdef int64_t started_ns = engine.stopwatch() if engine.stopwatch != NULL else 0
     gate_open(&gate)
     if codec_intent(raw, &intent, &gate.rejection):
         gate_note_refusal(engine, &gate, 0)
@@ -208,7 +209,8 @@ cdef void on_prepare(Engine *engine, View raw, const uint8_t *frame_hash, View p
                           order_key(gate.symbol, intent.side, intent.price_ticks, intent.qty_lots))
         answer_refused(answer, &intent.intent_id[0], gate.rejection.reason, gate.rejection.value,
                        gate.rejection.limit, gate.rejection.field)
-    emit_verdict(engine, &intent, &gate, 0)
+    emit_verdict(engine, &intent, &gate,
+                 engine.stopwatch() - started_ns if engine.stopwatch != NULL else 0)
 
 
 # ---- CONFIRM ------------------------------------------------------------------------------------

@@ -468,6 +468,7 @@ cdef class Loop:
             raise ValueError("venue path must have 1 to 107 bytes")
         self._held = (host, journal, keys, control, output)
         self.state.engine = host.engine
+        self.state.engine.stopwatch = titan_boottime
         self.state.journal = &journal.state
         self.state.keys = &keys.ring
         self.state.control = control.state

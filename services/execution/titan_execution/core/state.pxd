@@ -70,8 +70,8 @@ cdef struct Engine:
     uint64_t epoch
     uint64_t next_lsn
     int32_t plant
-    uint8_t replaying
     uint8_t stopping
+    int64_t (*stopwatch)() noexcept nogil    # for gate_latency_ns alone, never for a decision
 
     Policy policy
     LeaseState lease

@@ -11,6 +11,8 @@ import asyncio
 import nats.errors
 from nats.js.errors import NotFoundError
 from titan import topology
+from titan.execution.v1 import execution_report_pb2
+from titan.risk.v1 import trading_state_pb2
 from titan_mesh.bus import headers as names
 from titan_mesh.bus.backoff import Patience
 from titan_mesh.bus.connection import Bus, refused
@@ -26,6 +28,13 @@ BATCH_RECORDS = 256
 BATCH_BYTES = 1 << 20
 PATIENCE_S = 86_400.0
 """A bus that is away this long is reported as gone; orders never wait for it."""
+STATE_CHANGES = frozenset(
+    {
+        execution_report_pb2.RECORD_KIND_HALT,
+        execution_report_pb2.RECORD_KIND_RESUME,
+        execution_report_pb2.RECORD_KIND_TRADING_STATE,
+    }
+)
 FLUSH_S = 2.0
 """What an orderly stop gives the last records to reach the bus."""
 
@@ -41,6 +50,7 @@ class ReportOutbox:
         self._log = log
         self._subject = subject_for(topology.EXECUTION_REPORT, account=account)
         self.published_lsn = 0
+        self._state = trading_state_pb2.TRADING_STATE_UNSPECIFIED
 
     async def run(self, door: Door, stop: asyncio.Event) -> None:
         """Publishes until stop; after a failure a longer wait, then the same bytes again."""
@@ -80,7 +90,9 @@ class ReportOutbox:
         sent = 0
         try:
             while batch := self._tail.read(next_lsn, BATCH_RECORDS, BATCH_BYTES):
-                for lsn, epoch, _kind, body in batch:
+                for lsn, epoch, kind, body in batch:
+                    if kind in STATE_CHANGES:
+                        await self._announce(window, lsn, body)
                     await window.send(
                         self._subject, body, tag=lsn, headers=self._headers(lsn, epoch)
                     )
@@ -91,6 +103,28 @@ class ReportOutbox:
         finally:
             self.published_lsn = window.acked
         return sent
+
+    async def _announce(self, window: Window, lsn: int, body: bytes) -> None:
+        """A change of the edge, for those who watch the breaker; just before its record."""
+        report = execution_report_pb2.ExecutionReport.FromString(body)
+        change = trading_state_pb2.TradingStateChanged(
+            account=report.account,
+            previous=self._state,
+            state=report.state,
+            cause=report.cause,
+            halt_epoch=report.halt_epoch,
+            operator_id=report.operator_id,
+            text=report.text,
+            changed_at_ns=report.recorded_at_ns,
+            policy_hash=report.policy_hash,
+        )
+        self._state = report.state
+        await window.publish(
+            topology.TRADING_STATE_CHANGED,
+            change,
+            tag=lsn - 1,
+            msg_id=f"{self._account}:edge:{lsn}",
+        )
 
     def _headers(self, lsn: int, epoch: int) -> dict[str, str]:
         return {
