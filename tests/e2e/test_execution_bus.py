@@ -1,4 +1,4 @@
-"""What Execution says on the bus: every record once, in order; orders do not wait for a dead bus."""
+"""Execution on the bus: every record once, in order; no order waits for a dead bus."""
 
 from __future__ import annotations
 
