@@ -14,10 +14,16 @@ from titan_execution.core.door cimport CONTROL_STATE, door_serve
 from titan_execution.core.engine cimport (
     on_abort, on_cancel, on_confirm, on_ping, on_prepare, on_status,
 )
+from titan_execution.core.frame cimport frame_reader_filled, frame_reader_room
 from titan_execution.core.host cimport EngineHost
+from titan_execution.core.mac cimport Keys
 from titan_execution.core.order_id cimport ORDER_ID_SIZE, order_id_of
 from titan_execution.core.records cimport Answer, IntentRef, Lease, Rejection, VenueEvent, View
 from titan_execution.core.resolve cimport on_link_down
+from titan_execution.core.session cimport (
+    SESSION_AGAIN, SESSION_CLOSING, SESSION_OPEN, Session, SessionCounters, session_free,
+    session_init, session_open, session_step,
+)
 from titan_execution.core.state cimport Engine, Stage, engine_at, view_of
 from titan_execution.core.venue_codec cimport codec_venue_event
 from titan_execution.core.venue_events cimport on_venue_event
@@ -199,3 +205,53 @@ cdef class Probe:
     def lapsed(self):
         """Places of reservations that ended without an order."""
         return self.engine.n_lapsed
+
+
+cdef class SessionProbe:
+    """One FastPath session without a socket."""
+
+    cdef Session session
+    cdef SessionCounters _counters
+    cdef Probe _probe
+    cdef Keys _keys
+
+    def __cinit__(self, Probe probe, Keys keys, bytes server_nonce not None):
+        self._probe = probe
+        self._keys = keys
+        assert len(server_nonce) == 16
+        if session_init(&self.session) != 0:
+            raise MemoryError("no memory for a session")
+        session_open(&self.session, <const uint8_t *>server_nonce, probe.engine.boottime_ns)
+
+    def __dealloc__(self):
+        session_free(&self.session)
+
+    def feed(self, bytes data not None):
+        """Bytes from the client; the bytes it answers."""
+        cdef int64_t room
+        cdef uint8_t *to = frame_reader_room(&self.session.reader, &room)
+        assert len(data) <= room
+        memcpy(to, <const char *>data, len(data))
+        frame_reader_filled(&self.session.reader, len(data))
+        while session_step(&self.session, self._probe.engine, &self._keys.ring,
+                           &self._counters) == SESSION_AGAIN:
+            pass
+        out = (<const char *>self.session.out)[self.session.out_start:self.session.out_end]
+        self.session.out_start = self.session.out_end
+        return out
+
+    @property
+    def open(self):
+        """True: the handshake is done and nothing went wrong since."""
+        return self.session.state == SESSION_OPEN
+
+    @property
+    def closing(self):
+        """True: it ends once its answers have left."""
+        return self.session.state == SESSION_CLOSING
+
+    def counters(self):
+        """Frames and faults."""
+        return {"frames": self._counters.frames, "bad_mac": self._counters.bad_mac,
+                "bad_counter": self._counters.bad_counter, "bad_frame": self._counters.bad_frame,
+                "bad_hello": self._counters.bad_hello}
