@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -12,6 +13,14 @@ from titan_testkit.edge import Edge
 from titan_testkit.mesh import Mesh
 
 MakeEdge = Callable[..., Edge]
+
+
+def patient(policy: Path) -> None:
+    """Time bounds for a machine that does much besides: else a late request is rightly refused."""
+    document = json.loads(policy.read_text())
+    document["venues"][0]["request_expiry_ms"] = 500
+    document["instruments"][0]["max_book_age_ms"] = 20_000
+    policy.write_text(json.dumps(document, indent=2) + "\n")
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +34,7 @@ def make_edge() -> Iterator[MakeEdge]:
         folder = Path(tempfile.mkdtemp(prefix="t-"))
         folders.append(folder)
         mesh = Mesh(folder / "h", {name.replace("__", "."): v for name, v in overrides.items()})
+        patient(mesh.home.policy)
         made.append(Edge(mesh))
         return made[-1]
 

@@ -25,6 +25,7 @@ FILLED, LIVE = order_pb2.INTENT_STATE_FILLED, order_pb2.INTENT_STATE_LIVE
 CANCELED = order_pb2.INTENT_STATE_CANCELED
 SLACK_TICKS = 100
 LEASE_TTL_NS = 3_000_000_000
+TRUTH_STALE_NS = 3_500_000_000
 EVIDENCE_S = 30.0
 
 
@@ -74,7 +75,7 @@ def resting(edge: Edge) -> bytes:
 def accepted(edge: Edge, intent: intent_pb2.IntentSignal) -> frames.Accepted:
     with edge.fastpath() as session:
         answer = session.submit(intent)
-    assert isinstance(answer, frames.Accepted), answer
+    assert isinstance(answer, frames.Accepted), f"{answer}{edge.mesh.log_of('brain')[-3000:]}"
     return answer
 
 
@@ -198,6 +199,34 @@ def _lapsed(report: report_pb2.ExecutionReport) -> bool:
     return report.kind == report_pb2.RECORD_KIND_TRADING_STATE and report.cause == lapsed
 
 
+def test_a_brain_that_wakes_up_blind_opens_nothing(edge):
+    before = edge.describe()
+    edge.mesh.kill("nats")
+    edge.mesh.freeze("brain")
+    asleep_ns = edge.clock.boottime_ns() + TRUTH_STALE_NS
+    try:
+        until("its picture is old", lambda: edge.clock.boottime_ns() > asleep_ns)
+    finally:
+        edge.mesh.thaw("brain")
+    until("it grants again", lambda: edge.describe().lease_remaining_ns > 0)
+    until("it sees that it is blind", lambda: _cause(edge) == trading_state_pb2.BREAKER_CAUSE_BLIND)
+    assert NORMAL not in _states_since(edge, before.durable_lsn)
+    edge.mesh.start("nats")
+    opened(edge)
+    filled(edge)
+    until("every report is applied", lambda: applied_everything(edge))
+
+
+def _cause(edge: Edge) -> int:
+    return edge.call(edge.brain.GetAllocation, brain_pb2.GetAllocationRequest()).cause
+
+
+def _states_since(edge: Edge, lsn: int) -> list[int]:
+    """States at the edge that the journal tells behind an LSN."""
+    moved = (report_pb2.RECORD_KIND_TRADING_STATE, report_pb2.RECORD_KIND_RESUME)
+    return [report.state for report in edge.reports(lsn + 1) if report.kind in moved]
+
+
 def test_a_killed_brain_comes_back_blind_and_earns_trading_again(edge):
     filled(edge)
     before = edge.describe()
@@ -207,11 +236,7 @@ def test_a_killed_brain_comes_back_blind_and_earns_trading_again(edge):
     opened(edge)
     filled(edge)
     until("every report is applied", lambda: applied_everything(edge))
-    states = [
-        report.state
-        for report in edge.reports(before.durable_lsn + 1)
-        if report.kind == report_pb2.RECORD_KIND_TRADING_STATE
-    ]
+    states = _states_since(edge, before.durable_lsn)
     assert states[0] == DEFENSIVE
     assert states[-1] == NORMAL
 
@@ -244,11 +269,6 @@ def test_a_halt_outlives_both_services_and_ends_by_signature_of_its_epoch(edge):
     code, _, said = titan(edge, "resume", "--operator", "op-a", "--epoch", str(epoch))
     assert code == 0, said
     opened(edge)
-    states = [
-        report.state
-        for report in edge.reports()
-        if report.kind in (report_pb2.RECORD_KIND_RESUME, report_pb2.RECORD_KIND_TRADING_STATE)
-    ]
     # The way back leads through DEFENSIVE.
-    assert states[-2:] == [DEFENSIVE, NORMAL]
+    assert _states_since(edge, 0)[-2:] == [DEFENSIVE, NORMAL]
     filled(edge)

@@ -148,8 +148,10 @@ def test_an_intent_prepared_under_a_lease_is_not_confirmed_after_it(edge):
         assert isinstance(prepared, frames.Prepared), prepared
         until("the lease lapses", lambda: edge.describe().state == DEFENSIVE, wait_s=5)
         refused = session.confirm(prepared)
-    assert isinstance(refused, frames.Refused), refused
-    assert refused.rejection.reason == REASON.REJECT_REASON_LEASE_EXPIRED
+        assert isinstance(refused, frames.Refused), refused
+        assert refused.rejection.reason == REASON.REJECT_REASON_LEASE_EXPIRED
+        withdraw = frames.Abort(intent_id=prepared.intent_id)
+        assert isinstance(session.ask(frames.FRAME_TYPE_ABORT, withdraw), frames.Aborted)
 
 
 @pytest.mark.parametrize(

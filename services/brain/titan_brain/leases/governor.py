@@ -27,6 +27,7 @@ from titan_brain.ledger.fold import Grid
 from titan_brain.risk.breaker import (
     DEFENSIVE,
     HALTED,
+    NORMAL,
     STATES,
     Breaker,
     Trigger,
@@ -134,10 +135,16 @@ class Governor:
         return self._clock.boottime_ns() - self._seen.received_boottime_ns
 
     def stance(self) -> Stance:
-        """What the next lease says."""
-        latest = self._latest
+        """What the next lease says; a picture that went old since the last look opens nothing.
+
+        A Brain that was paused renews before it looks.
+        """
+        breaker, latest = self._memory.breaker, self._latest
+        fresh = 0 <= self.snapshot_age_ns <= self._terms.limits.truth_stale_ns
+        if breaker.state == NORMAL and not fresh:
+            breaker, latest = step(breaker, Trigger.BLIND), latest.closed()
         return Stance(
-            self._memory.breaker,
+            breaker,
             latest.score.score,
             latest.applied_lsn,
             latest.budgets,
