@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from titan.fastpath.v1 import frames_pb2 as frames
@@ -19,19 +20,29 @@ from titan_testkit.edge import Edge
 PATIENCE_NS = 2_000_000_000
 
 
-def measure(edge: Edge, socket: Path, key: ClientKey, count: int, cpu: int) -> list[int]:
-    """Nanoseconds of PREPARE and CONFIRM together, per order."""
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Both steps in ns per order, sorted; and when each order was decided, UNIX ns, by its id."""
+
+    took_ns: list[int]
+    decided_ns: dict[str, int]
+
+
+def measure(edge: Edge, socket: Path, key: ClientKey, count: int, cpu: int) -> Measured:
+    """PREPARE and CONFIRM of `count` orders, one after the other, from a pinned thread."""
     clock = SystemClock()
     ids = IdSource(clock, SystemRng())
     session = Session(policy_hash=edge.policy.hash)
     client = FastPathClient(socket, key, ContractHandshake(), clock, SystemRng(), session=session)
     before = os.sched_getaffinity(0)
-    took = []
+    took: list[int] = []
+    decided: dict[str, int] = {}
     intent = edge.intent(price_ticks=edge.intent().price_ticks - 50)
     os.sched_setaffinity(0, {cpu})
     try:
         client.connect(PATIENCE_NS)
         for _ in range(count + count // 10):
+            intent.created_at_ns = clock.unix_ns()
             intent.intent_id = ids.intent_id()
             intent.expires_at_boottime_ns = clock.boottime_ns() + PATIENCE_NS
             prepare = frames.Prepare(intent=intent).SerializeToString()
@@ -46,7 +57,8 @@ def measure(edge: Edge, socket: Path, key: ClientKey, count: int, cpu: int) -> l
             took.append(time.perf_counter_ns() - start)
             if kind != frames.FRAME_TYPE_ACCEPTED:
                 raise SystemExit(f"refused: {frames.Refused.FromString(data)}")
+            decided[frames.Accepted.FromString(data).client_order_id] = intent.created_at_ns
     finally:
         os.sched_setaffinity(0, before)
         client.close()
-    return sorted(took[count // 10 :])
+    return Measured(sorted(took[count // 10 :]), decided)

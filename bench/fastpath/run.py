@@ -24,7 +24,10 @@ sys.path[:0] = [str(ROOT / "tests"), str(HERE)]
 
 from journal_times import measure as measure_journal  # noqa: E402
 from orders import PHASE, lease, templates, widen  # noqa: E402
+from python_client import Measured  # noqa: E402
 from python_client import measure as measure_python  # noqa: E402
+from titan.venue.v1 import order_log_pb2  # noqa: E402
+from titan_market.venue.orderlog import read_entries  # noqa: E402
 from titan_mesh import keys  # noqa: E402
 from titan_mesh.fastpath import ClientKey  # noqa: E402
 from titan_testkit.edge import Edge  # noqa: E402
@@ -127,9 +130,21 @@ class Bench:
         edge = self._ready()
         held = keys.read_fastpath_key(self.mesh.home.root, PHASE)
         key = ClientKey(held.key_id, held.principal, held.secret)
-        took = measure_python(edge, self.mesh.home.run / "execution.sock", key, count, cpu)
-        for name, share in (("p50_ns", 0.5), ("p99_ns", 0.99), ("p999_ns", 0.999)):
-            self._keep(f"{where}.python.{name}", took[int(len(took) * share)])
+        done = measure_python(edge, self.mesh.home.run / "execution.sock", key, count, cpu)
+        until("the venue has answered every order", lambda: edge.describe().open_orders == 0)
+        for kind, held in (("python", done.took_ns), ("to_venue", self._to_venue(done))):
+            for name, share in (("p50_ns", 0.5), ("p99_ns", 0.99), ("p999_ns", 0.999)):
+                self._keep(f"{where}.{kind}.{name}", held[int(len(held) * share)])
+
+    def _to_venue(self, done: Measured) -> list[int]:
+        """From the decision to the venue's own stamp in its order log, ns per order, sorted."""
+        log = (self.mesh.home.root / "venue" / "orders.log").read_bytes()
+        return sorted(
+            entry.venue_time_ns - done.decided_ns[entry.client_order_id]
+            for entry, _ in read_entries(log)
+            if entry.kind == order_log_pb2.ORDER_LOG_KIND_ACCEPTED
+            and entry.client_order_id in done.decided_ns
+        )
 
     def _client(self, count: int, window: int, cpu: int) -> dict:
         edge = self._ready()
@@ -170,7 +185,7 @@ def show(durability: str, figures: Figures) -> None:
         if f"{where}.floor.p50_ns" not in figures:
             continue
         base = figures[f"{where}.floor.p50_ns"]
-        for verb in ("floor", "prepare", "confirm", "both", "python"):
+        for verb in ("floor", "prepare", "confirm", "both", "python", "to_venue"):
             held = [figures[f"{where}.{verb}.{name}"] for name in ("p50_ns", "p99_ns", "p999_ns")]
             cells = "".join(f"{value / 1000:10.1f}" for value in held)
             print(f"  {where + ' ' + verb:34}{cells}{held[0] / base:9.2f}")
