@@ -51,6 +51,8 @@ def test_two_hundred_kills_lose_nothing_and_double_nothing(rig_of):
     rig.open(bus=True)
     for number in range(KILLS):
         rig.live_and_die(number)
+        if number % 10 == 0:
+            rig.die_young()  # recovery itself is killed, too
     rig.settle()
     fold = rig.audit()
 

@@ -187,6 +187,13 @@ class KillRig:
             self.refused.update(client.refused)
         self.accepted.append(sum(len(client.promises) for client in clients))
 
+    def die_young(self) -> None:
+        """One incarnation killed somewhere between its first instruction and its first order."""
+        self.execution.start()
+        killer = threading.Timer(self.random.uniform(0.0, 0.2), self.execution.kill)
+        killer.start()
+        killer.join()
+
     def _ready(self) -> None:
         """Starts the next incarnation; ready means leased, reconciled, with a book."""
         self.execution.start()
