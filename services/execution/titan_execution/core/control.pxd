@@ -12,5 +12,6 @@ cdef uint64_t on_halt(Engine *engine, int cause, View text, View operator_id) no
 cdef bint on_resume(Engine *engine, uint64_t halt_epoch, View text, View operator_id,
                     Rejection *why) noexcept nogil
 cdef void on_defensive(Engine *engine, int cause, View text, View operator_id) noexcept nogil
+cdef void halt_if_wanted(Engine *engine) noexcept nogil
 cdef void on_tick(Engine *engine) noexcept nogil
 cdef void on_start(Engine *engine) noexcept nogil

@@ -122,6 +122,13 @@ cdef uint64_t on_halt(Engine *engine, int cause, View text, View operator_id) no
     return engine.halt_lsn
 
 
+cdef void halt_if_wanted(Engine *engine) noexcept nogil:
+    """Halts when an event of the venue contradicted the record: before anything else is served."""
+    if engine.wants_halt:
+        on_halt(engine, engine.wants_halt, view_of(NULL, 0), view_of(NULL, 0))
+        engine.wants_halt = 0
+
+
 cdef bint on_resume(Engine *engine, uint64_t halt_epoch, View text, View operator_id,
                     Rejection *why) noexcept nogil:
     """Lifts the halt that the caller names, to DEFENSIVE: a fresh lease decides the rest."""
@@ -197,9 +204,6 @@ cdef void on_tick(Engine *engine) noexcept nogil:
     """Everything that is due by now: lapses, time-outs, queries, cancels that waited, sweeps."""
     cdef int32_t i = engine.n_open
     shadow_roll_day(engine, engine.unix_ns)
-    if engine.wants_halt:
-        on_halt(engine, engine.wants_halt, view_of(NULL, 0), view_of(NULL, 0))
-        engine.wants_halt = 0
     if not engine.halted:
         _edge_changed(engine, BREAKER_CAUSE_LEASE_LAPSED)
     if engine.next_due_ns != 0 and engine.next_due_ns <= engine.boottime_ns:

@@ -129,7 +129,7 @@ cdef struct Engine:
     uint64_t order_events
     uint8_t sweep_quiet
     uint8_t resync_wanted              # a book has a gap: the link must start anew
-    int32_t wants_halt                 # BreakerCause of a halt that the next tick makes; 0 = none
+    int32_t wants_halt                 # BreakerCause of a halt that ends the event; 0 = none
     int32_t venue_open_orders          # -1 = never asked
     int32_t n_unknown
     int32_t n_verify

@@ -27,6 +27,49 @@ cdef inline View _view(const uint8_t *at, uint32_t size) noexcept nogil:
     return view
 
 
+cdef inline void _legible(uint8_t *at, uint32_t size) noexcept nogil:
+    """A venue's words as printable ASCII: a report that is not UTF-8 could not be applied."""
+    cdef uint32_t i
+    for i in range(size):
+        if at[i] < 32 or at[i] > 126:
+            at[i] = 63
+
+
+cdef inline bint _is_legible(const uint8_t *at, uint32_t size) noexcept nogil:
+    """Keys are never mended: two of them must not become one."""
+    cdef uint32_t i
+    for i in range(size):
+        if at[i] < 33 or at[i] > 126:
+            return False
+    return True
+
+
+cdef bint _clean(WireEvent *wire) noexcept nogil:
+    """Mends words, judges keys; False: the event cannot be believed."""
+    if wire.body_case == 4:
+        return _is_legible(&wire.body.order_ack.venue_order_id[0],
+                           wire.body.order_ack.venue_order_id_len)
+    if wire.body_case == 5:
+        _legible(&wire.body.order_reject.code[0], wire.body.order_reject.code_len)
+        _legible(&wire.body.order_reject.text[0], wire.body.order_reject.text_len)
+    elif wire.body_case == 6:
+        return (_is_legible(&wire.body.trade.trade_id[0], wire.body.trade.trade_id_len)
+                and _is_legible(&wire.body.trade.venue_order_id[0],
+                                wire.body.trade.venue_order_id_len))
+    elif wire.body_case == 8:
+        _legible(&wire.body.cancel_reject.code[0], wire.body.cancel_reject.code_len)
+        _legible(&wire.body.cancel_reject.text[0], wire.body.cancel_reject.text_len)
+    elif wire.body_case == 9:
+        _legible(&wire.body.order_state.reject_code[0], wire.body.order_state.reject_code_len)
+        return (_is_legible(&wire.body.order_state.client_order_id[0],
+                            wire.body.order_state.client_order_id_len)
+                and _is_legible(&wire.body.order_state.symbol[0],
+                                wire.body.order_state.symbol_len)
+                and _is_legible(&wire.body.order_state.venue_order_id[0],
+                                wire.body.order_state.venue_order_id_len))
+    return True
+
+
 cdef inline void _put(const View view, uint8_t *to, uint32_t *size, uint32_t cap) noexcept nogil:
     size[0] = <uint32_t>view.size if <uint32_t>view.size <= cap else cap
     memcpy(to, view.at, size[0])
@@ -143,7 +186,7 @@ cdef void _state_event(const WireEvent *wire, VenueEvent *out) noexcept nogil:
 cdef int codec_venue_event(const uint8_t *data, int32_t size, VenueEvent *out) noexcept nogil:
     cdef WireEvent *wire = <WireEvent *>&out.scratch[0]
     memset(out, 0, sizeof(VenueEvent) - sizeof(out.scratch))
-    if decode_venue_event(data, size, wire):
+    if decode_venue_event(data, size, wire) or not _clean(wire):
         return REJECT_REASON_MALFORMED
     out.request_id = wire.request_id
     out.event_sequence = wire.event_sequence

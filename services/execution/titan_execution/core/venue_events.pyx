@@ -12,6 +12,7 @@ from titan_book.book cimport (
     BOOK_ASK, BOOK_BID, STATE_GAP, BookDelta, book_apply_delta, book_apply_snapshot,
     book_best_ticks, book_is_live,
 )
+from titan_execution.core.control cimport halt_if_wanted
 from titan_execution.core.engine cimport request_cancel, send_wanted_cancel, set_deadline
 from titan_execution.core.intents cimport intents_find_order
 from titan_execution.core.policy cimport gate_note_venue_reject
@@ -230,3 +231,4 @@ cdef void on_venue_event(Engine *engine, const VenueEvent *event) noexcept nogil
         engine.counters.stale_events += 1
         if event.request_id:
             on_query_end(engine, event)            # complete is False: evidence of nothing
+    halt_if_wanted(engine)

@@ -17,6 +17,8 @@ from titan_execution.core.ring import Ring
 from titan_execution.gateway import views
 
 CALL_TIMEOUT_S = 5.0
+TURNS = 8
+RECORDS_A_TURN = 512
 VERDICTS_MAX = 8_192
 """Verdicts that wait for the bus; the oldest are dropped and counted."""
 
@@ -138,15 +140,23 @@ class Door:
     # ---- from the engine ---------------------------------------------------------------------
 
     def _readable(self) -> None:
-        while records := self._output.get(1024):
+        """Takes what is there, in bounded turns: a flood must not starve the event loop."""
+        for _ in range(TURNS):
+            records = self._output.get(RECORDS_A_TURN)
+            if not records:
+                return  # armed: the next record wakes us
             for kind, body in records:
-                if kind == _ANSWER:
-                    self._answered(body)
-                elif kind == _VERDICT:
-                    self._judged(body)
-                elif kind == _COMMITTED:
-                    self.committed_lsn = _LSN.unpack(body)[0]
+                self._took(kind, body)
             self.wake()
+        asyncio.get_running_loop().call_soon(self._readable)
+
+    def _took(self, kind: int, body: bytes) -> None:
+        if kind == _ANSWER:
+            self._answered(body)
+        elif kind == _VERDICT:
+            self._judged(body)
+        elif kind == _COMMITTED:
+            self.committed_lsn = _LSN.unpack(body)[0]
 
     def _judged(self, body: bytes) -> None:
         if len(self.verdicts) >= VERDICTS_MAX:

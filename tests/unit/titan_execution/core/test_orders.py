@@ -192,3 +192,13 @@ def test_an_event_of_an_order_that_is_not_ours_changes_nothing(rig):
     rig.trade("not-ours", 1, 1, 0)
     assert rig.host.state_hash() == before
     assert rig.probe.counters()["stale_events"] == 2
+
+
+def test_a_venues_words_cannot_spoil_the_record(rig, order):
+    """Bytes that are no UTF-8 would make a report that the Brain cannot apply."""
+    reject = venue_pb2.OrderReject(client_order_id=order, code="-2022", text="no XX margin\n")
+    event = venue_pb2.VenueEvent(order_reject=reject).SerializeToString()
+    rig.probe.venue(event.replace(b"XX", b"\xff\xfe"))
+    report = last(rig)
+    assert report.kind == KIND("RECORD_KIND_VENUE_REJECT")
+    assert report.text == "no ?? margin?"
