@@ -80,6 +80,7 @@ class Incarnations:
         self._server.wait()
 
     def _end(self, number: signal.Signals) -> int:
+        assert self.pid > 0, "nothing runs"  # 0 and below would name whole groups
         os.kill(self.pid, number)
         code = self._read()
         self.pid = 0

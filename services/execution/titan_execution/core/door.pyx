@@ -14,6 +14,7 @@ from titan_execution.core.control cimport on_defensive, on_halt, on_lease, on_re
 from titan_execution.core.engine cimport on_cancel, on_confirm, on_prepare
 from titan_execution.core.intents cimport intents_find
 from titan_execution.core.policy cimport trading_state
+from titan_execution.core.reports cimport RECORD_PREFIX
 from titan_execution.core.records cimport (
     Answer, IntentRef, Lease, Rejection, View,
 )
@@ -50,9 +51,14 @@ cdef void _reject(Stage *stage, uint64_t correlation, const Rejection *why) noex
 
 cdef void _submit(Engine *engine, uint64_t correlation, const uint8_t *body, uint32_t size,
                   Stage *stage) noexcept nogil:
-    """PREPARE and CONFIRM in one step; a refused CONFIRM leaves the reservation to its TTL."""
+    """PREPARE and CONFIRM in one step; a refused CONFIRM leaves the reservation to its TTL.
+
+    Answers LSN, client order id and, for a new promise, the CONFIRMED record as journaled.
+    """
     cdef Answer answer
     cdef IntentRef ref
+    cdef int64_t staged = engine.records.size
+    cdef int64_t record = 0
     cdef const uint8_t *in_force = &engine.policy.hash[0]
     # The caller is authorised by role at the gRPC edge; here it speaks as an operator would.
     on_prepare(engine, view_of(body, <int32_t>size), in_force, view_of(b"operator", 8), &answer)
@@ -65,7 +71,11 @@ cdef void _submit(Engine *engine, uint64_t correlation, const uint8_t *body, uin
         return
     memcpy(stage.bytes + stage.size + ANSWER_LEAD, &answer.lsn, 8)
     memcpy(stage.bytes + stage.size + ANSWER_LEAD + 8, &answer.client_order_id[0], 26)
-    _answer(stage, correlation, ANSWER_OK, NULL, 34)
+    if engine.records.size > staged + RECORD_PREFIX:
+        record = engine.records.size - staged - RECORD_PREFIX
+        memcpy(stage.bytes + stage.size + ANSWER_LEAD + 34,
+               engine.records.bytes + staged + RECORD_PREFIX, record)
+    _answer(stage, correlation, ANSWER_OK, NULL, 34 + record)
 
 
 cdef void _cancel(Engine *engine, uint64_t correlation, const uint8_t *body,

@@ -71,10 +71,13 @@ class Door:
 
     # ---- calls -----------------------------------------------------------------------------
 
-    async def submit(self, intent: bytes) -> tuple[int, str]:
-        """PREPARE and CONFIRM; (lsn, client_order_id) or Denied."""
+    async def submit(self, intent: bytes) -> tuple[int, str, bytes]:
+        """PREPARE and CONFIRM: (lsn, client_order_id, CONFIRMED record) or Denied.
+
+        The record is empty when the promise is a repeat.
+        """
         answer = await self._call(_SUBMIT, intent)
-        return _LSN.unpack_from(answer)[0], answer[8:34].decode("ascii")
+        return _LSN.unpack_from(answer)[0], answer[8:34].decode("ascii"), answer[34:]
 
     async def cancel(self, intent_id: bytes) -> int:
         """LSN of the cancel request."""

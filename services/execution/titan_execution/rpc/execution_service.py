@@ -63,8 +63,8 @@ class ExecutionRpc(pb_grpc.ExecutionServiceServicer):
                     reason=reject_reason_pb2.REJECT_REASON_UNKNOWN_PHASE, field="principal"
                 )
             )
-        lsn, client_order_id = await self._door.submit(request.intent.SerializeToString())
-        report = await asyncio.to_thread(self._report_at, lsn)
+        lsn, client_order_id, record = await self._door.submit(request.intent.SerializeToString())
+        report = _report(record) if record else await asyncio.to_thread(self._report_at, lsn)
         return pb.SubmitIntentResponse(
             lsn=lsn, client_order_id=client_order_id, checks=report.checks
         )
