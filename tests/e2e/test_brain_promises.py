@@ -11,6 +11,7 @@ import sys
 
 import pytest
 from titan.brain.v1 import brain_service_pb2 as brain_pb2
+from titan.execution.v1 import execution_control_service_pb2 as control_pb2
 from titan.execution.v1 import execution_report_pb2 as report_pb2
 from titan.fastpath.v1 import frames_pb2 as frames
 from titan.risk.v1 import trading_state_pb2
@@ -53,9 +54,21 @@ def opened(edge: Edge) -> None:
     )
 
 
+def book_of(edge: Edge) -> control_pb2.BookState:
+    """The book at the gate, once it has two sides."""
+    found: list[control_pb2.BookState] = []
+
+    def quoted() -> bool:
+        found[:] = [book for book in edge.describe().books if book.symbol == SYMBOL]
+        return found[0].live and found[0].bid_price_ticks > 0 and found[0].ask_price_ticks > 0
+
+    until("the market quotes", quoted, seen=lambda: found)
+    return found[0]
+
+
 def marketable(edge: Edge, **changes: object) -> intent_pb2.IntentSignal:
     """An intent that fills at the market as it is now."""
-    (book,) = [book for book in edge.describe().books if book.symbol == SYMBOL]
+    book = book_of(edge)
     selling = changes.get("side") == order_pb2.SIDE_SELL
     ticks = book.bid_price_ticks - SLACK_TICKS if selling else book.ask_price_ticks + SLACK_TICKS
     return edge.intent(**{"price_ticks": ticks} | changes)
@@ -63,9 +76,8 @@ def marketable(edge: Edge, **changes: object) -> intent_pb2.IntentSignal:
 
 def resting(edge: Edge) -> bytes:
     """A working order, well below the market."""
-    (book,) = [book for book in edge.describe().books if book.symbol == SYMBOL]
     intent = edge.intent(
-        price_ticks=book.bid_price_ticks - 5_000, time_in_force=order_pb2.TIME_IN_FORCE_GTC
+        price_ticks=book_of(edge).bid_price_ticks - 5_000, time_in_force=order_pb2.TIME_IN_FORCE_GTC
     )
     accepted(edge, intent)
     edge.ends(intent.intent_id, LIVE)
@@ -108,7 +120,8 @@ def titan(edge: Edge, *words: str) -> tuple[int, dict[str, object], str]:
         check=False,
     )
     lines = done.stdout.strip().splitlines()
-    return done.returncode, json.loads(lines[-1]) if lines else {}, done.stdout + done.stderr
+    said = done.stdout + done.stderr + edge.mesh.log_of("brain")[-3000:]
+    return done.returncode, json.loads(lines[-1]) if lines else {}, said
 
 
 def explained(edge: Edge, name: str) -> brain_pb2.ExplainDecisionResponse:
@@ -259,7 +272,6 @@ def test_a_halt_outlives_both_services_and_ends_by_signature_of_its_epoch(edge):
     allocation = edge.call(edge.brain.GetAllocation, brain_pb2.GetAllocationRequest())
     assert (allocation.state, allocation.halt_epoch) == (HALTED, epoch)
     until("the venue is reconciled", lambda: edge.describe().venues[0].reconciled)
-    until("the book is back", lambda: all(book.live for book in edge.describe().books))
     assert refusal(edge) == REASON.REJECT_REASON_TRADING_HALTED
     reduction(edge)
     code, _, said = titan(edge, "resume", "--operator", "op-a", "--epoch", str(epoch + 1))
