@@ -43,7 +43,7 @@ TITAN_DLQ = Stream(
     max_age_ms=2592000000,
     max_bytes=268435456,
     duplicate_window_ms=120000,
-    deny_delete=True,
+    deny_delete=False,
     max_message_bytes=1048576,
     subjects=(
         "titan.dlq.v1.*",
