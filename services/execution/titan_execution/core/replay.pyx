@@ -165,5 +165,5 @@ cdef void replay_finish(Engine *engine) noexcept nogil:
         if slot.cancel_lsn and not slot.flags & FLAG_CANCEL_WANTED:
             slot.flags |= FLAG_CANCEL_WANTED
             engine.n_cancel_wanted += 1
-        elif engine.halted and not slot.cancel_lsn:
+        elif engine.halted and not slot.cancel_lsn and not slot.flags & FLAG_REDUCE_ONLY:
             request_cancel(engine, at)

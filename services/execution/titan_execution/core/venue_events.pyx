@@ -27,7 +27,8 @@ from titan_execution.core.shadow cimport (
     shadow_trade_key, symbol_of,
 )
 from titan_execution.core.state cimport (
-    FLAG_CANCEL_WANTED, LEVELS_MAX, LINK_LOGON, NO_SLOT, Engine, Slot, SymbolState,
+    FLAG_CANCEL_WANTED, FLAG_REDUCE_ONLY, LEVELS_MAX, LINK_LOGON, NO_SLOT, Engine, Slot,
+    SymbolState,
 )
 from titan_execution.core.venue_codec cimport codec_levels
 from titan_execution.core.vocabulary cimport *
@@ -89,7 +90,7 @@ cdef void _on_ack(Engine *engine, uint32_t at, const VenueEvent *event) noexcept
         emit_venue(engine, RECORD_KIND_VENUE_ACK, EXEC_TYPE_NEW, at, event, False)
         if slot.flags & FLAG_CANCEL_WANTED:
             send_wanted_cancel(engine, at)
-        elif engine.halted and not slot.cancel_lsn:
+        elif engine.halted and not slot.cancel_lsn and not slot.flags & FLAG_REDUCE_ONLY:
             request_cancel(engine, at)
 
 

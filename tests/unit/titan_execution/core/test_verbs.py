@@ -7,7 +7,7 @@ from titan.execution.v1 import execution_report_pb2 as report_pb2
 from titan.fastpath.v1 import frames_pb2 as frames
 from titan.trading.v1 import order_pb2, reject_reason_pb2
 from titan_execution.core.probe import order_id
-from titan_testkit.engine_rig import MS, EngineRig
+from titan_testkit.engine_rig import ASK, MS, EngineRig
 
 STATE = order_pb2.IntentState.Value
 
@@ -215,3 +215,10 @@ def test_places_of_lapsed_reservations_are_used_again():
         assert rig.prepare(intent).token
         rig.abort(intent.intent_id)
     assert rig.state()[0].prepared == 0
+
+
+def test_a_reduction_may_rest_while_halted(rig):
+    rig.position(5)
+    rig.probe.halt()
+    rig.resting(side=order_pb2.SIDE_SELL, qty_lots=5, price_ticks=ASK + 5, reduce_only=True)
+    assert not rig.pending("cancel_order"), "the brake stops new risk, not the way out"
