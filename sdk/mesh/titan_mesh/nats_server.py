@@ -117,8 +117,8 @@ class NatsServer:
 
     def _write_config(self) -> Path:
         folder = self.options.folder
-        _ports_folder(folder).mkdir(parents=True, exist_ok=True)
-        for stale in _ports_folder(folder).iterdir():
+        ports_folder(folder).mkdir(parents=True, exist_ok=True)
+        for stale in ports_folder(folder).iterdir():
             stale.unlink()
         path = folder / "nats.conf"
         listening = replace(self.options, port=self.port, monitor_port=self.monitor_port)
@@ -127,7 +127,7 @@ class NatsServer:
 
     async def _ready(self) -> None:
         """The ports file says where; INFO on the socket says that clients are served."""
-        found = _ports_folder(self.options.folder) / f"nats-server_{self.pid}.ports"
+        found = ports_folder(self.options.folder) / f"nats-server_{self.pid}.ports"
         while not (facts := _parsed(found)):
             self._require_running()
             await asyncio.sleep(_POLL_S)
@@ -156,7 +156,7 @@ def config_text(options: NatsOptions) -> str:
     sync = "always" if options.sync_always else '"2m"'
     return f"""listen: "{options.host}:{options.port or -1}"
 http: "{options.host}:{options.monitor_port or -1}"
-ports_file_dir: {json.dumps(str(_ports_folder(options.folder)))}
+ports_file_dir: {json.dumps(str(ports_folder(options.folder)))}
 server_name: titan
 max_payload: {MAX_PAYLOAD}
 jetstream {{
@@ -168,7 +168,7 @@ jetstream {{
 """
 
 
-def _ports_folder(folder: Path) -> Path:
+def ports_folder(folder: Path) -> Path:
     """Where the server writes which ports it took."""
     return folder / "ports"
 

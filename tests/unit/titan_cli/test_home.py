@@ -43,7 +43,7 @@ def test_a_second_start_keeps_settings_keys_and_policy(tmp_path: Path) -> None:
     second = prepare(home, auto_ports=False)
     assert second == first
     assert second["feed"]["seed"] == 11
-    assert second["phase.scavenger"] == {"order_lots": 3}
+    assert second["phase.scavenger"] == {"reconnect_initial_ms": 100, "order_lots": 3}
     assert (home.keys / "grpc" / "brain.key").read_bytes() == key
     assert home.policy.read_text() == "{}"
 

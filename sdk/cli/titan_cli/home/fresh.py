@@ -14,14 +14,12 @@ from pathlib import Path
 from titan_mesh import operator_keys
 from titan_mesh.errors import SettingError
 from titan_mesh.ids import Rng
+from titan_mesh.nats_server import NatsOptions, config_text, ports_folder
 
 from titan_cli.home import addresses, settings_file
-from titan_cli.home.addresses import LOOPBACK, Ports
+from titan_cli.home.addresses import Ports
 from titan_cli.home.layout import Home
 from titan_cli.home.settings_file import Settings, Value
-
-NATS_MAX_MEMORY = "256MB"
-NATS_MAX_FILE = "8GB"
 
 
 def prepare(
@@ -73,19 +71,9 @@ def _copy_compose(home: Home, compose: Path) -> None:
 
 def write_nats_conf(home: Home, ports: Ports) -> None:
     """The embedded server's configuration; follows titan.toml at each start."""
-    lines = [
-        f'listen: "{LOOPBACK}:{ports.nats}"',
-        f'http: "{LOOPBACK}:{ports.monitor}"',
-        "server_name: titan-local",
-        "max_payload: 2MB",
-        "jetstream {",
-        f"  store_dir: {json.dumps(str(home.nats / 'store'))}",
-        f"  max_mem: {NATS_MAX_MEMORY}",
-        f"  max_file: {NATS_MAX_FILE}",
-        '  sync_interval: "2m"',
-        "}",
-    ]
-    (home.nats / "nats.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    options = NatsOptions(folder=home.nats, port=ports.nats, monitor_port=ports.monitor)
+    ports_folder(home.nats).mkdir(exist_ok=True)
+    (home.nats / "nats.conf").write_text(config_text(options), encoding="utf-8")
 
 
 def write_ports(home: Home, settings: Settings) -> None:

