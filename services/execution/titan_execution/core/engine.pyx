@@ -10,8 +10,8 @@ from libc.string cimport memcmp, memcpy, memset
 
 from titan_execution.core.codec cimport codec_intent
 from titan_execution.core.intents cimport (
-    intents_bind_order, intents_find, intents_full, intents_lapse, intents_revive, intents_take,
-    reservation_free, reservation_take,
+    intents_bind_order, intents_describe, intents_find, intents_full, intents_lapse,
+    intents_revive, intents_take, reservation_free, reservation_take,
 )
 from titan_execution.core.mac cimport sha256
 from titan_execution.core.policy cimport (
@@ -26,7 +26,7 @@ from titan_execution.core.shadow cimport (
     EVENT_CANCEL_SENT, is_terminal, shadow_apply, shadow_release, shadow_reserve, symbol_of,
 )
 from titan_execution.core.state cimport (
-    FLAG_CANCEL_WANTED, FLAG_LAPSED, FLAG_REDUCE_ONLY, INTENT_BYTES_MAX, LINK_UP, NO_SLOT,
+    FLAG_CANCEL_WANTED, FLAG_LAPSED, INTENT_BYTES_MAX, LINK_UP, NO_SLOT,
     OPEN_MAX, PREPARED_MAX, Engine, Reservation, Slot, view_of,
 )
 from titan_execution.core.vocabulary cimport *
@@ -126,28 +126,14 @@ cdef bint _supersedes(Engine *engine, const Intent *intent, Gate *gate) noexcept
     return gate_deny(gate, REJECT_REASON_TOO_LATE, state, INTENT_STATE_NOT_PLACED, b"supersedes")
 
 
-cdef void _reserve(Engine *engine, uint32_t at, const Intent *intent, const Gate *gate,
-                   const uint8_t *frame_hash) noexcept nogil:
+cdef void _reserve(Engine *engine, uint32_t at, const Intent *intent,
+                   const Gate *gate) noexcept nogil:
     cdef Slot *slot = &engine.slots[at]
     cdef Reservation *held
-    cdef uint64_t words[2]
-    memcpy(&slot.digest[0], &intent.digest[0], HASH_BYTES)
-    slot.symbol = <uint16_t>gate.symbol
-    slot.phase = <uint16_t>gate.phase
-    slot.side = <uint8_t>intent.side
-    slot.order_type = <uint8_t>intent.order_type
-    slot.time_in_force = <uint8_t>intent.time_in_force
-    slot.flags = FLAG_REDUCE_ONLY if intent.reduce_only else 0
-    slot.qty_lots = intent.qty_lots
-    slot.price_ticks = intent.price_ticks
-    slot.leaves_lots = intent.qty_lots
-    slot.expires_boottime_ns = intent.expires_boottime_ns
+    intents_describe(engine, at, intent, gate.symbol, gate.phase)
     slot.intent_state = INTENT_STATE_PREPARED
     slot.prepare_expires_ns = engine.boottime_ns + engine.policy.prepare_ttl_ns
     slot.reservation = reservation_take(engine)
-    memcpy(&words[0], &intent.digest[0], 8)
-    memcpy(&words[1], &intent.intent_id[8], 8)
-    slot.token = words[0] ^ words[1] | 1
     held = &engine.reservations[slot.reservation]
     memcpy(&held.raw[0], intent.raw.at, intent.raw.size)
     held.raw_size = intent.raw.size
@@ -201,7 +187,7 @@ cdef void on_prepare(Engine *engine, View raw, const uint8_t *frame_hash, View p
             at = intents_take(engine, &intent.intent_id[0])
         else:
             intents_revive(engine, at)
-        _reserve(engine, at, &intent, &gate, frame_hash)
+        _reserve(engine, at, &intent, &gate)
         engine.counters.prepared += 1
         _answer(answer, FRAME_TYPE_PREPARED, &engine.slots[at])
     if gate.rejection.reason:
@@ -215,7 +201,7 @@ cdef void on_prepare(Engine *engine, View raw, const uint8_t *frame_hash, View p
 
 # ---- CONFIRM ------------------------------------------------------------------------------------
 
-cdef void _accept(Engine *engine, uint32_t at, const Gate *gate) noexcept nogil:
+cdef void _accept(Engine *engine, uint32_t at) noexcept nogil:
     """The promise: record, then the order's bytes; both leave only after the commit."""
     cdef Slot *slot = &engine.slots[at]
     cdef Reservation *held = &engine.reservations[slot.reservation]
@@ -273,7 +259,7 @@ cdef void on_confirm(Engine *engine, const IntentRef *ref, const uint8_t *frame_
         answer_refused(answer, &ref.intent_id[0], gate.rejection.reason, gate.rejection.value,
                        gate.rejection.limit, gate.rejection.field)
         return
-    _accept(engine, at, &gate)
+    _accept(engine, at)
     _answer(answer, FRAME_TYPE_ACCEPTED, slot)
 
 

@@ -5,13 +5,13 @@ Owns where an intent is kept and when the place of a lapsed reservation is used 
 know venues, limits or what a state means.
 """
 
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy, memset
 
 from titan_execution.core.order_id cimport ORDER_ID_SIZE, order_id_of
-from titan_execution.core.records cimport ID_BYTES, View
+from titan_execution.core.records cimport HASH_BYTES, ID_BYTES, Intent, View
 from titan_execution.core.state cimport (
-    FLAG_LAPSED, NO_SLOT, OPEN_MAX, Engine, OpenRef, Reservation, Slot,
+    FLAG_LAPSED, FLAG_REDUCE_ONLY, NO_SLOT, OPEN_MAX, Engine, OpenRef, Reservation, Slot,
 )
 from titan_execution.core.vocabulary cimport (
     SIDE_BUY, TIME_IN_FORCE_FOK, TIME_IN_FORCE_IOC,
@@ -117,6 +117,26 @@ cdef uint32_t intents_take(Engine *engine, const uint8_t *intent_id) noexcept no
         home = (home + 1) & engine.index_mask
     engine.by_id[home] = at + 1
     return at
+
+
+cdef void intents_describe(Engine *engine, uint32_t at, const Intent *intent, int32_t symbol,
+                           int32_t phase) noexcept nogil:
+    cdef Slot *slot = &engine.slots[at]
+    cdef uint64_t words[2]
+    memcpy(&slot.digest[0], &intent.digest[0], HASH_BYTES)
+    memcpy(&words[0], &intent.digest[0], 8)
+    memcpy(&words[1], &intent.intent_id[8], 8)
+    slot.token = words[0] ^ words[1] | 1
+    slot.symbol = <uint16_t>symbol
+    slot.phase = <uint16_t>phase
+    slot.side = <uint8_t>intent.side
+    slot.order_type = <uint8_t>intent.order_type
+    slot.time_in_force = <uint8_t>intent.time_in_force
+    slot.flags = FLAG_REDUCE_ONLY if intent.reduce_only else 0
+    slot.qty_lots = intent.qty_lots
+    slot.price_ticks = intent.price_ticks
+    slot.leaves_lots = intent.qty_lots
+    slot.expires_boottime_ns = intent.expires_boottime_ns
 
 
 cdef void intents_bind_order(Engine *engine, uint32_t at) noexcept nogil:

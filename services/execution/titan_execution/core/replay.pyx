@@ -5,13 +5,13 @@ Owns the meaning of a record for the tables and what a crash leaves open. Must n
 of its own before the new epoch's first one, and never decide anything again.
 """
 
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t
 from libc.string cimport memcmp, memcpy
 
 from titan_execution.core.codec cimport codec_intent, codec_report
 from titan_execution.core.engine cimport request_cancel, set_deadline
 from titan_execution.core.intents cimport (
-    intents_bind_order, intents_find, intents_find_order, intents_take,
+    intents_bind_order, intents_describe, intents_find_order, intents_take,
 )
 from titan_execution.core.records cimport *
 from titan_execution.core.resolve cimport make_unknown
@@ -29,7 +29,6 @@ from titan_execution.core.vocabulary cimport *
 cdef int _confirmed(Engine *engine, const Report *report) noexcept nogil:
     cdef Intent intent
     cdef Rejection why
-    cdef uint64_t words[2]
     cdef int32_t symbol, phase
     cdef uint32_t at
     cdef Slot *slot
@@ -43,20 +42,8 @@ cdef int _confirmed(Engine *engine, const Report *report) noexcept nogil:
     if at == NO_SLOT:
         return REPLAY_FULL
     slot = &engine.slots[at]
-    memcpy(&slot.digest[0], report.intent_digest.at, HASH_BYTES)
-    memcpy(&words[0], &slot.digest[0], 8)
-    memcpy(&words[1], &slot.intent_id[8], 8)
-    slot.token = words[0] ^ words[1] | 1
-    slot.symbol = <uint16_t>symbol
-    slot.phase = <uint16_t>phase
-    slot.side = <uint8_t>intent.side
-    slot.order_type = <uint8_t>intent.order_type
-    slot.time_in_force = <uint8_t>intent.time_in_force
-    slot.flags = FLAG_REDUCE_ONLY if intent.reduce_only else 0
-    slot.qty_lots = intent.qty_lots
-    slot.leaves_lots = intent.qty_lots
-    slot.price_ticks = intent.price_ticks
-    slot.expires_boottime_ns = intent.expires_boottime_ns
+    memcpy(&intent.digest[0], report.intent_digest.at, HASH_BYTES)
+    intents_describe(engine, at, &intent, symbol, phase)
     slot.prepare_expires_ns = report.prepared_boottime_ns + engine.policy.prepare_ttl_ns
     slot.sent_ns = report.recorded_boottime_ns
     slot.confirmed_lsn = report.lsn
